@@ -24,7 +24,7 @@ ROOT = Path(harvest.__file__).parent
 
 # From the bottom up. A part imports only from lower layers, not from its own layer.
 LAYERS = (
-    ("charts", "classifier_page", "spdx"),
+    ("charts", "classifier_page", "counts_as_text", "spdx"),
     ("default_callbacks", "licences", "verdicts"),
     ("errors", "photo_keys"),
     ("option_fields", "settings_and_cache_files"),

@@ -200,7 +200,7 @@ try:
     for number in range(1000, 3000, 20):
         datasets.fill(dataset, f"class_{number}", range(number, number + 20))
 except CannotWrite as error:
-    print(error.exit_code, error.message)
+    print(error.exit_code, error.message, error.hint)
 """
 
 
@@ -213,6 +213,7 @@ def test_P03_ledger_on_a_full_disk(root: Path) -> None:
     assert done.stdout.startswith("6 cannot write")
     assert "harvest.db" in done.stdout
     assert " GB free" in done.stdout
+    assert "limit of the size of a file" in done.stdout
     assert "Traceback" not in done.stderr
     with Dataset.open(root, create=True, exclusive=True) as dataset:
         assert dataset.count_present("king") == 5

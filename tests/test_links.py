@@ -260,6 +260,20 @@ def test_X04_copy_does_not_follow_a_link(root: Path, target: Path) -> None:
     assert not (root / "b.jpg").exists()
 
 
+@pytest.mark.parametrize("accept_missing", [False, True])
+def test_X04_a_class_folder_replaced_by_a_link_is_named(root: Path, tmp_path: Path, accept_missing: bool) -> None:
+    """Images behind a link in place of their class folder do not count as deleted; the message names the link."""
+    (root / "king").rename(tmp_path / "big")
+    (root / "king").symlink_to(tmp_path / "big")
+    with pytest.raises(CannotWrite, match=r"king is a symbolic link to .*big") as raised:
+        Dataset.open(root, accept_missing=accept_missing)
+    assert "accept-missing" not in f"{raised.value.message} {raised.value.hint}"
+    (root / "king").unlink()
+    (tmp_path / "big").rename(root / "king")
+    with Dataset.open(root) as dataset:
+        assert dataset.counts() == {"king": 3}
+
+
 def test_X04_the_dataset_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     """A dataset on another disk, behind a link, works like any other."""
     moved = root.rename(tmp_path / "big")

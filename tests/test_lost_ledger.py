@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset, Placement, remember_dataset_paths
-from harvest.errors import LedgerMissing
+from harvest.errors import LedgerMissing, LedgerUnusable
 from harvest.images import process_image
 from harvest.licences import Evidence, Licence
 from harvest.models import Picture, Recipe, Refusal
@@ -95,6 +95,20 @@ def test_X14_marks_in_the_files_show_that_a_ledger_is_gone(root: Path, settings:
     assert "--new-ledger" in caught.value.hint
     assert caught.value.exit_code == 3
     assert sorted(root.rglob("*")) == before
+
+
+def test_X14_the_advice_for_a_damaged_ledger_works(root: Path) -> None:
+    """A damaged ledger is moved away and `--new-ledger` creates another, with the sources, as the message says."""
+    ledger = root / "harvest.db"
+    ledger.write_bytes(b"damaged" * 1000)
+    with pytest.raises(LedgerUnusable) as caught:
+        get(root)
+    assert "move it away and run harvest with --new-ledger" in caught.value.hint
+    ledger.rename(root.parent / "away.db")
+    with pytest.raises(LedgerMissing):
+        get(root)
+    with get(root, new_ledger=True) as dataset:
+        assert (dataset.counts(), dataset.provenance_read) == ({"king": 2, "coral": 2}, 4)
 
 
 def test_X14_rejected_images_show_it_too(root: Path, settings: Path) -> None:

@@ -268,7 +268,7 @@ def test_P09_over_90_percent_of_the_dataset() -> None:
 def test_P09_a_whole_folder_that_held_one_picture() -> None:
     """A missing class folder stops a run, however small the class."""
     findings = decide(gone(1), [], totals={"a": 1, "b": 1000}, folders={"b"})
-    assert findings.missing_files == "1 of 1 images of a are gone"
+    assert findings.missing_files == "1 of 1 image of a is gone"
 
 
 def test_P09_not_when_the_folder_is_there_and_empty() -> None:

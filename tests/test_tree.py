@@ -229,10 +229,17 @@ def test_moves_between_disks(root: Path, tree: Tree, monkeypatch) -> None:
     assert [path.name for path in root.parent.rglob("*") if path.is_file()] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EFBIG])
+HINTS = {
+    errno.ENOSPC: "Free some space",
+    errno.EIO: "Check the disk",
+    errno.EFBIG: "Raise the limit of the size of a file",
+}
+
+
+@pytest.mark.parametrize("code", HINTS)
 @pytest.mark.parametrize("call", ["write", "replace"])
 def test_P03_full_disk(root: Path, tree: Tree, monkeypatch, call: str, code: int) -> None:
-    """A full or broken disk gives one error with the path and the free space, and leaves no part files."""
+    """A full or broken disk gives one error with path, free space and what to do, and leaves no part files."""
     calls = iter([False, True, True, True, True])
     real = getattr(disk, call)
 
@@ -247,7 +254,7 @@ def test_P03_full_disk(root: Path, tree: Tree, monkeypatch, call: str, code: int
     with pytest.raises(CannotWrite, match=r"cannot write .*dataset.* GB free") as raised:
         tree.place([(FileKey("king", f"{number}.jpg"), b"x") for number in range(3)])
     assert raised.value.exit_code == 6
-    assert raised.value.hint
+    assert raised.value.hint.startswith(HINTS[code])
     assert list(root.glob(".*")) == []
 
 

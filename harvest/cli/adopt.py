@@ -12,8 +12,9 @@ from harvest.cli import console
 from harvest.cli.open_dataset import find_nearby_dataset, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
 from harvest.cli.print_conflicts_and_near_duplicates import print_conflicts, print_near_duplicates, print_unreadable
-from harvest.cli.shortened_lists import MOST, count_images, print_next
+from harvest.cli.shortened_lists import MOST, print_next
 from harvest.cli.summary_table import print_table
+from harvest.counts_as_text import count_images
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:

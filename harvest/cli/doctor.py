@@ -19,6 +19,7 @@ from harvest.cli import console
 from harvest.cli.completion import complete_source
 from harvest.cli.operating_system_errors import is_working_directory_gone
 from harvest.cli.save_pages_for_bug_reports import save_page
+from harvest.counts_as_text import count_images
 from harvest.errors import (
     ASK_THE_DOCTOR,
     HarvestError,
@@ -152,7 +153,7 @@ def _dataset(root: Path) -> Check:
 
     try:
         with Dataset.open(root, read_only=True) as dataset:
-            text = f"{root}/ has {sum(dataset.counts().values())} images; its ledger is valid"
+            text = f"{root}/ has {count_images(sum(dataset.counts().values()))}; its ledger is valid"
             return Check("dataset", CheckState.OK, text)
     except HarvestError as error:
         return Check("dataset", CheckState.FAILED, error.message, error.hint, error.exit_code)

@@ -11,8 +11,9 @@ import typer
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_datasets
 from harvest.cli.declared_options import as_keywords, with_options
-from harvest.cli.shortened_lists import count_images, print_next
+from harvest.cli.shortened_lists import print_next
 from harvest.cli.training_progress import TerminalProgress
+from harvest.counts_as_text import count_images
 from harvest.errors import UsageError
 from harvest.export.export_formats import FORMATS
 from harvest.export.export_options import ExportOptions

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 def check_paths(words: Sequence[Path]) -> None:
     """Raise `UsageError` for the first path that cannot be classified, before anything is read."""
     for word in words:
+        if word.parts[:1] in {("http:",), ("https:",)} and not word.exists():
+            raise UsageError(
+                "harvest predict reads files, not URLs.", "Download the image first. No image was classified."
+            )
         if not word.exists():
             raise UsageError(console.one_line(f"there is no image or folder {word}."), "No image was classified.")
         if (word / "config.json").is_file() and (

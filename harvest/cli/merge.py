@@ -11,8 +11,9 @@ from harvest.cli import console
 from harvest.cli.completion import complete_datasets
 from harvest.cli.open_dataset import check_dataset, quote_path
 from harvest.cli.operating_system_errors import TO_HARVEST, need_room
-from harvest.cli.shortened_lists import count_images, print_next
+from harvest.cli.shortened_lists import print_next
 from harvest.cli.summary_table import print_table
+from harvest.counts_as_text import count_images
 from harvest.errors import DamagedShards
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harvest.cli.find_named_pictures import (
     is_dataset,
 )
 from harvest.cli.status_data import CHANGE_KINDS
-from harvest.errors import DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
+from harvest.errors import CannotWrite, DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,20 +40,22 @@ def open_dataset(
 ) -> Iterator[Dataset]:
     """Open an existing dataset, and report the damaged rows of its ledger and damaged images in shards at the end.
 
-    With `only_to_read`, a dataset that is not writable is read through a copy of its ledger.
+    With `only_to_read`, a dataset that cannot be written, because the disk is full for example, is read through a copy
+    of its ledger.
     """
     from harvest.dataset import Dataset
 
     check_dataset(root)
     try:
         dataset = Dataset.open(root, accept_missing=accept_missing, check_shards=check_shards, say=console.note)
-    except ReadOnly:
+    except CannotWrite as error:
         if not only_to_read:
             raise
         dataset = Dataset.open(
             root, accept_missing=accept_missing, check_shards=check_shards, read_only=True, say=console.note
         )
-        console.note(console.one_line(f"{root} is read-only: changes are not recorded."))
+        reason = f"{root} is read-only" if isinstance(error, ReadOnly) else error.message
+        console.note(console.one_line(f"{reason}: changes are not recorded."))
     with dataset:
         for text in dataset.describe_skipped():
             console.warn(console.one_line(text))
@@ -163,7 +165,7 @@ def missing_files_error(root: Path, changes: Changes, *, check_shards: bool = Fa
     command = f"harvest status {quote_path(root)} --accept-missing"
     hint = how_to_repair(root) if check_shards else f"Check that the drive is attached. If you deleted them: {command}"
     return MissingFiles(
-        console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."), console.one_line(hint)
+        console.one_line(f"{root}: {changes.missing_files}. Nothing was recorded."), console.one_line(hint)
     )
 
 
@@ -171,7 +173,7 @@ def print_changes_note(dataset: Dataset, root: Path) -> None:
     """Print on stderr how many changes in the folders were recorded; `status` lists each."""
     changes = dataset.changes
     if changes.missing_files:
-        console.warn(console.one_line(f"{changes.missing_files} from {root}. Nothing was recorded."))
+        console.warn(console.one_line(f"{root}: {changes.missing_files}. Nothing was recorded."))
         return
     counts = {name: by_class.total() for name, by_class in changes.counts().items()}
     if counts:

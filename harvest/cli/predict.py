@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import suppress
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,9 @@ import typer
 
 from harvest.cli import console, optional_packages
 from harvest.cli.none_of_these_option import AcceptShare  # noqa: TC001 - Typer reads it at run time
-from harvest.errors import Interrupted, NothingHarvested, UsageError
+from harvest.cli.open_dataset import quote_path
+from harvest.counts_as_text import count_images
+from harvest.errors import Interrupted, NothingHarvested, StorageError, UsageError
 from harvest.files.disk import write_atomically
 from harvest.models import Refusal
 
@@ -68,7 +71,7 @@ def predict(
         _predict(predictor, words, answers, top)
     if explain is not None and answers.read:
         _explain(predictor, words[0], explain)
-    _conclude(words, answers)
+    _conclude(run, words, answers)
 
 
 def _check_standard_output(csv: str | None, *, as_json: bool) -> None:
@@ -89,7 +92,7 @@ def _predict(predictor: Predictor, words: Sequence[Path], answers: PredictionOut
             bar.tick(number, max(count, number))
             answers.write(image, ranked)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped after {answers.read + answers.unread:,} images.") from None
+        raise Interrupted(f"stopped after {count_images(answers.read + answers.unread)}.") from None
 
 
 def _check_explain(target: Path, image: Path, *, several: bool) -> None:
@@ -114,11 +117,36 @@ def _explain(predictor: Predictor, image: Path, target: Path) -> None:
     console.note(console.one_line(f"wrote {target}: the brighter a place, the more it speaks for {explanation.label}"))
 
 
-def _conclude(words: Sequence[Path], answers: PredictionOutput) -> None:
+def _conclude(run: Path, words: Sequence[Path], answers: PredictionOutput) -> None:
     """Report what could not be read, and exit with a code that scripts can check."""
+    in_shards = [word for word in words if _has_shards(word)]
+    hint = _how_to_read_shards(run, in_shards[0]) if in_shards else ""
     if not answers.read:
         looked = f"none of {answers.unread:,} can be read" if answers.unread else "there are none"
-        raise NothingHarvested(console.one_line(f"no image in {', '.join(map(str, words))}: {looked}."))
+        raise NothingHarvested(console.one_line(f"no image in {', '.join(map(str, words))}: {looked}."), hint)
+    if hint:
+        console.warn(hint)
     if answers.unread:
-        console.warn(f"{answers.unread:,} of {answers.read + answers.unread:,} images could not be read.")
+        console.warn(f"{answers.unread:,} of {count_images(answers.read + answers.unread)} could not be read.")
         raise typer.Exit(INCOMPLETE)
+
+
+def _has_shards(folder: Path) -> bool:
+    """Return whether a folder is a dataset with images in shards."""
+    from harvest.dataset import ReadOnlyDataset
+
+    with suppress(StorageError):
+        dataset = ReadOnlyDataset.open(folder) if folder.is_dir() else None
+        if dataset is not None:
+            with dataset:
+                return dataset.has_shards()
+    return False
+
+
+def _how_to_read_shards(run: Path, dataset: Path) -> str:
+    files = dataset.with_name(f"{dataset.resolve().name}-images")
+    name, target = quote_path(dataset), quote_path(files)
+    return console.one_line(
+        f"The images in the shards of {dataset} are not read. Export them as files:"
+        f" harvest export {name} {target} --to imagefolder, then: harvest predict {quote_path(run)} {target}"
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harvest.cli import console
-from harvest.cli.shortened_lists import count_images, print_list
+from harvest.cli.shortened_lists import print_list
+from harvest.counts_as_text import count_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from harvest.cli import console
-from harvest.cli.shortened_lists import MOST, count_images, print_list
+from harvest.cli.shortened_lists import MOST, print_list
+from harvest.counts_as_text import count_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,8 @@ import typer
 
 from harvest.cli import console
 from harvest.cli.open_dataset import Folder, check_dataset, quote_path
-from harvest.cli.shortened_lists import count_images, print_next
+from harvest.cli.shortened_lists import print_next
+from harvest.counts_as_text import count, count_images
 
 
 def recipe(
@@ -32,13 +33,13 @@ def recipe(
     if as_json:
         console.print_json({name: getattr(summary, name) for name in summary.__slots__} | {"path": str(summary.path)})
         return
-    print(console.one_line(f" {summary.path}: {count_images(summary.images)}, {summary.results:,} results"))
+    print(console.one_line(f" {summary.path}: {count_images(summary.images)}, {count(summary.results, 'result')}"))
     if summary.rejected:
         print(f" {count_images(summary.rejected)} rejected")
     if summary.unsourced:
         print(f" {count_images(summary.unsourced)} without a public address: nobody can download them")
     if summary.left_out:
-        print(f" {summary.left_out:,} results left out: their addresses are private, or contain a key or a password")
+        print(f" {count(summary.left_out, 'result')} left out: private addresses, or with a key or a password")
     if summary.unsourced == summary.images:
         return  # nothing can be downloaded again
     print()

@@ -13,11 +13,11 @@ from harvest.cli.find_named_pictures import split_dataset_argument
 from harvest.cli.shortened_lists import (
     MOST,
     PLACES,
-    count_images,
     print_list,
     print_next,
 )
 from harvest.cli.summary_table import print_table
+from harvest.counts_as_text import count_images
 from harvest.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ import typer
 from harvest.cli import console
 from harvest.cli.find_named_pictures import DEFAULT
 from harvest.cli.open_dataset import Folder, missing_files_error, open_dataset, print_changes_note
+from harvest.counts_as_text import count_images
 from harvest.errors import UsageError
 from harvest.open_review import FIRST_PORT
 
@@ -120,4 +121,4 @@ def _export_ratings(dataset: Dataset, file: Path) -> None:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(console.one_line(f"cannot write {file}: {error.strerror or error}.")) from error
-    print(console.one_line(f" {len(lines) - 1:,} images written to {file}"))
+    print(console.one_line(f" {count_images(len(lines) - 1)} written to {file}"))

@@ -47,15 +47,6 @@ def print_next(steps: Sequence[tuple[str, str]]) -> None:
         print(f"{' next' if number == 0 else '':<{_INDENT}}{each}")
 
 
-def count_images(count: int) -> str:
-    """Return a count of images as text.
-
-    >>> count_images(1), count_images(1200)
-    ('1 image', '1,200 images')
-    """
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
 def shorten(text: str, most: int = 40) -> str:
     """Shorten text that is too long for a column.
 

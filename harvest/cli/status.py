@@ -18,7 +18,6 @@ from harvest.cli.print_conflicts_and_near_duplicates import (
 )
 from harvest.cli.shortened_lists import (
     MOST,
-    count_images,
     print_list,
     print_next,
     print_rest,
@@ -26,6 +25,7 @@ from harvest.cli.shortened_lists import (
 )
 from harvest.cli.status_data import CHANGE_KINDS, StatusReport
 from harvest.cli.summary_table import print_facts, print_table
+from harvest.counts_as_text import count, count_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ def _print(report: StatusReport, most: int | None) -> None:
     print()
     _print_classes(report.rows())
     if report.shards.images:
-        files = f"{report.shards.shards:,} shard{'' if report.shards.shards == 1 else 's'}"
+        files = count(report.shards.shards, "shard")
         print_facts([f"{count_images(report.shards.images)} in {files}"])
     print_conflicts(report.root, report.conflicts, most, more=ALL)
     print_near_duplicates(report.root, report.near_duplicates, most, more=ALL)
@@ -94,10 +94,10 @@ def _print(report: StatusReport, most: int | None) -> None:
 
 def _print_changes(changes: Changes, most: int | None) -> None:
     lines_by_kind = {kind: list(_describe_changes(changes, kind)) for kind in CHANGE_KINDS}
-    if changes.missing_files:
-        print(" seen on disk, but not recorded:")
-    else:
+    if not changes.missing_files:
         print(f" changed on disk since the last command:{'' if any(lines_by_kind.values()) else ' nothing'}")
+    elif any(lines_by_kind.values()):
+        print(" seen on disk, but not recorded:")
     for lines in lines_by_kind.values():
         print_list(lines, most, more=ALL)
     for old, new in changes.renamed.items():

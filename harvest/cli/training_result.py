@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from harvest.cli import console
 from harvest.cli.find_named_pictures import from_here
 from harvest.cli.open_dataset import quote_path
-from harvest.cli.shortened_lists import count_images, print_next
+from harvest.cli.shortened_lists import print_next
+from harvest.counts_as_text import count_images
 from harvest.errors import Interrupted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from harvest.cli import console, open_dataset
 from harvest.cli.completion import complete_first
-from harvest.cli.find_named_pictures import split_dataset_argument
+from harvest.cli.find_named_pictures import is_dataset, split_dataset_argument
 from harvest.cli.picture_history import (
     describe_verdict,
     path_of,
@@ -60,7 +60,9 @@ def why(
 
 def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
     """Split the words into the dataset and the one picture or URL."""
-    if len(words) > 1:
+    if _is_dataset_last(words):
+        words = words[::-1]
+    if len(words) > 1 and not _is_url(words[0]):
         open_dataset.check_dataset(Path(words[0]))
     root, texts = split_dataset_argument(words)
     if not texts:
@@ -70,6 +72,17 @@ def _parse_words(words: Sequence[str]) -> tuple[Path, str]:
         hint = f"harvest why {open_dataset.quote_path(root)} {open_dataset.quote_path(texts[0])}"
         raise UsageError("harvest why takes one image or URL, but got several.", hint)
     return root, texts[0]
+
+
+def _is_dataset_last(words: Sequence[str]) -> bool:
+    """Return whether the words are an image or a URL, and then the dataset."""
+    if len(words) != 2 or is_dataset(words[0]) or _is_url(words[1]):  # noqa: PLR2004
+        return False
+    return is_dataset(words[1]) or _is_url(words[0])
+
+
+def _is_url(word: str) -> bool:
+    return "://" in word
 
 
 def _document(history: PictureHistory, root: Path) -> dict[str, Any]:

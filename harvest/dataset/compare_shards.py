@@ -6,6 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.counts_as_text import count
 from harvest.dataset.read_shards import read_intact
 from harvest.errors import StorageError
 from harvest.files.shard_files import name_shard
@@ -68,16 +69,21 @@ def how_to_repair(root: Path) -> str:
 
 
 def describe_lost_images(lost: Sequence[LostImages]) -> str:
-    """Return how many images are gone, by shard, as `Changes.missing_files` has it.
+    """Return how many images are gone or damaged, by shard, as `Changes.missing_files` has it.
 
     >>> describe_lost_images([LostImages(3, range(1200)), LostImages(4, [7])])
     'images in shards (1,200 from shard-000003.tar, 1 from shard-000004.tar) are gone'
     >>> describe_lost_images([LostImages(3, [1]), LostImages(4, [7], damaged=True)])
-    'images in shards (1 from shard-000003.tar, 1 damaged in shard-000004.tar) are gone'
+    'images in shards (1 from shard-000003.tar) are gone, and images in shards (1 in shard-000004.tar) are damaged'
     """
-    each = [
-        f"{len(pictures):,} {'damaged in' if damaged else 'from'} {name_shard(shard)}"
-        for shard, pictures, damaged in lost[:_SHOWN]
-    ]
-    more = f" and {len(lost) - _SHOWN} more shards" if len(lost) > _SHOWN else ""
-    return f"images in shards ({', '.join(each)}{more}) are gone"
+    gone = _list_shards([each for each in lost if not each.damaged], "from")
+    damaged = _list_shards([each for each in lost if each.damaged], "in")
+    parts = [f"images in shards ({gone}) are gone"] if gone else []
+    parts += [f"images in shards ({damaged}) are damaged"] if damaged else []
+    return ", and ".join(parts)
+
+
+def _list_shards(lost: Sequence[LostImages], preposition: str) -> str:
+    each = [f"{len(pictures):,} {preposition} {name_shard(shard)}" for shard, pictures, _ in lost[:_SHOWN]]
+    more = len(lost) - _SHOWN
+    return ", ".join(each) + (f" and {count(more, 'more shard')}" if more > 0 else "")

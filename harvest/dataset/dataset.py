@@ -171,7 +171,7 @@ class Dataset(DatasetReader):
     def _begin_run(self) -> None:
         if self.changes.missing_files:
             raise MissingFiles(
-                f"{self.changes.missing_files} from {self.root}. Nothing was recorded or downloaded.",
+                f"{self.root}: {self.changes.missing_files}. Nothing was recorded or downloaded.",
                 "Is the drive attached? If you deleted them: --accept-missing",
             )
         self._run = run_table.begin_run(self._ledger)
@@ -232,6 +232,8 @@ class Dataset(DatasetReader):
             folders=seen.folders,
             find_copies=copies.find,
         )
+        for name in findings.classes_of_missing():
+            self._tree.refuse_linked_folder(name)  # its images are behind the link, and were not deleted
         if findings.missing_files and not accept_missing:
             return describe_findings(findings.each, class_table.renamed_classes(self._ledger), findings.missing_files)
         recorder = ChangeRecorder(self._ledger, self._pictures, self._decisions, self._tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.dataset import pages_naming_another_class as pages
 from harvest.dataset.report_statistics import ReportStatistics, collect_statistics
 from harvest.ledger import (
@@ -53,7 +54,7 @@ class DatasetReader:
         rows = self._ledger.damage
         if not rows:
             return ""
-        title = f"{self._ledger.path} has {len(rows):,} damaged row{'s' if len(rows) > 1 else ''}"
+        title = f"{self._ledger.path} has {count(len(rows), 'damaged row')}"
         lines = [f"{title}, skipped; no file was changed:"]
         lines += [f"  {' '.join(row.split())}" for row in rows[:most]]
         return "\n".join(lines + ([f"  and {len(rows) - most:,} more"] if len(rows) > most else []))

@@ -57,3 +57,7 @@ class Findings:
     each: Sequence[Finding] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     missing_files: str = ""
+
+    def classes_of_missing(self) -> list[str]:
+        """Return the classes of images whose files are missing, sorted."""
+        return sorted({each.held.class_name for each in self.each if each.kind is Kind.GONE and each.held})

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from harvest.counts_as_text import count, count_images
 from harvest.dataset.folder_change_kinds import Finding, Findings, Kind, UnexpectedFile
 from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.ledger.picture_table import PictureRow
@@ -268,16 +269,18 @@ def _with_new_class(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 
 def _describe_missing(gone: Counter[str], totals: Mapping[str, int], folders: Collection[str]) -> str:
     """Describe the missing files, if there are more than a person deletes on purpose, else return an empty text."""
-    missing = [
-        f"{count:,} of {totals[name]:,} images of {name}"
-        for name, count in gone.items()
-        if _too_many(count, totals[name]) or (name not in folders and count == totals[name])
+    classes = [
+        name
+        for name, number in gone.items()
+        if _too_many(number, totals[name]) or (name not in folders and number == totals[name])
     ]
+    missing = [f"{gone[name]:,} of {count_images(totals[name])} of {name}" for name in classes]
     if not missing and _too_many(gone.total(), sum(totals.values())):
         missing = [f"{gone.total():,} of {sum(totals.values()):,} images"]
     rest = len(missing) - 3  # three are shown
-    more = f" and of {rest} more class{'' if rest == 1 else 'es'}" if rest > 0 else ""
-    return f"{', '.join(missing[:3])}{more} are gone" if missing else ""
+    more = f" and of {count(rest, 'more class', 'more classes')}" if rest > 0 else ""
+    are = "is" if len(classes) == 1 and gone[classes[0]] == 1 else "are"
+    return f"{', '.join(missing[:3])}{more} {are} gone" if missing else ""
 
 
 def _too_many(gone: int, total: int) -> bool:

@@ -6,6 +6,7 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.counts_as_text import count
 from harvest.files import disk
 from harvest.files.ledger_names_to_paths import Area, FileKey
 from harvest.files.place_and_list_files import MAX_FILE
@@ -92,7 +93,7 @@ def describe_skipped(skipped: Sequence[SkippedFile], root: str) -> list[str]:
         for spot in (each.spot,)
     ]
     if more := len(skipped) - len(texts):
-        texts.append(f"{more:,} more files are skipped")
+        texts.append(f"{count(more, 'more file is', 'more files are')} skipped")
     return texts
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from harvest.counts_as_text import count, count_images
 from harvest.errors import UsageError
 from harvest.files import disk
 from harvest.files.check_names_and_cells import escape
@@ -82,7 +83,7 @@ def _no_classes_error(root: Path, images: int, nested: Collection[str]) -> Usage
         )
     if images:
         return UsageError(
-            f"{root} has {images:,} images and no class folders. Nothing was changed.",
+            f"{root} has {count_images(images)} and no class folders. Nothing was changed.",
             "Move each image into a folder with the name of its class.",
         )
     return UsageError(
@@ -104,14 +105,14 @@ def _refuse_copies(root: Path, classes: Collection[str]) -> None:
 
 def _describe_ignored(images: int, nested: Collection[str], links: int, others: int) -> Iterator[str]:
     if images:
-        yield f"{images:,} images outside the class folders are ignored"
+        yield f"{count(images, 'image outside the class folders is', 'images outside the class folders are')} ignored"
     if nested:
         yield f"subfolders of {_join_names(nested)} are ignored: a dataset has one level of folders"
     if links:
-        yield "1 symbolic link is ignored" if links == 1 else f"{links:,} symbolic links are ignored"
+        yield f"{count(links, 'symbolic link is', 'symbolic links are')} ignored"
     if others:
-        files, are = ("1 file", "is") if others == 1 else (f"{others:,} files", "are")
-        yield f"{files} in the class folders without a suffix of images, such as .jpg, {are} ignored"
+        are = "is" if others == 1 else "are"
+        yield f"{count(others, 'file')} in the class folders without a suffix of images, such as .jpg, {are} ignored"
 
 
 def _join_names(names: Collection[str]) -> str:

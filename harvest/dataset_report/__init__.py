@@ -58,7 +58,7 @@ def write_report(
     """Write the report of an open dataset, whose path is `name` in the commands that it shows; return its path."""
     if dataset.changes.missing_files:
         raise MissingFiles(
-            f"{dataset.changes.missing_files} from {dataset.root}. No report was written.",
+            f"{dataset.root}: {dataset.changes.missing_files}. No report was written.",
             "Is the drive attached? If you deleted them: harvest status --accept-missing",
         )
     path = dataset.root / NAME if out is None else Path(out)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from harvest.charts import Part
+from harvest.counts_as_text import count
 from harvest.dataset_report.credit_lines import is_claimed, is_free
-from harvest.html_report.number_format import count, percent
+from harvest.html_report.number_format import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

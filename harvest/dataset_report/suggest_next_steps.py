@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
+from harvest.counts_as_text import count
 from harvest.dataset_report.assessment import (
     ENOUGH,
     FEW,
@@ -18,7 +19,7 @@ from harvest.dataset_report.assessment import (
     count_unreviewed,
     join_names,
 )
-from harvest.html_report.number_format import count, percent
+from harvest.html_report.number_format import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvest import charts
+from harvest.counts_as_text import count
 from harvest.errors import HarvestError
-from harvest.html_report.number_format import count, percent
+from harvest.html_report.number_format import percent
 from harvest.labelled_pictures.prediction_table import read_predictions
 from harvest.training.choose_run_directory import newest_run
 from harvest.training.report import ReportData

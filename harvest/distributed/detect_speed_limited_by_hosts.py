@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,5 +50,5 @@ class PolitenessCeiling:
         hosts, rate, idle = (round(total / self._limited) for total in (self._hosts, self._per_second, self._idle))
         if not idle:
             return []
-        named = "1 host allows" if hosts == 1 else f"{hosts:,} hosts allow"
+        named = count(hosts, "host allows", "hosts allow")
         return [f"{named} {rate:,} images a second; {idle:,} of {self._workers:,} workers idle"]

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+from harvest.counts_as_text import count
 from harvest.distributed.assign_hosts_to_workers import ShardOwners, count_parts, find_shard
 from harvest.distributed.byte_budget import ByteBudget
 from harvest.distributed.detect_speed_limited_by_hosts import PolitenessCeiling
@@ -173,7 +174,9 @@ class ShardedWorkers:
     @property
     def notes(self) -> list[str]:
         """What limited the speed, how many workers were lost, and which hosts were parked."""
-        lost = [f"{self.lost:,} workers were lost; others downloaded their hits"] if self.lost else []
+        lost = []
+        if self.lost:
+            lost = [f"{count(self.lost, 'worker was', 'workers were')} lost; others downloaded their hits"]
         return [*self._ceiling.describe(), *lost, *describe_parked_hosts(self._parked)]
 
     # Jobs.

@@ -9,8 +9,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from harvest.export.records import OWN, ExportImage, count_images
-from harvest.files import disk
+from harvest.export.records import OWN, ExportImage
 from harvest.files.check_names_and_cells import DIRECTION, check_component
 from harvest.files.shard_files import Shards, name_shard
 from harvest.labelled_pictures.find_files import SplitPart
@@ -18,7 +17,7 @@ from harvest.licences import Evidence, Licence
 from harvest.models import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from harvest.dataset import ImageProvenance
@@ -33,21 +32,18 @@ _UNSAFE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def collect_images(
-    pictures: LabelledPictures, split: Split, provenance: Iterable[ImageProvenance], say: Callable[[str], None]
+    pictures: LabelledPictures, split: Split, provenance: Iterable[ImageProvenance]
 ) -> list[ExportImage]:
-    """Return the images sorted by split, class and file name; symbolic links are left out, with a message."""
+    """Return the images sorted by split, class and file name."""
     known = _index_provenance(provenance)
     names = _name_files(pictures.examples)
-    images, links = [], 0
+    images = []
     shards = Shards(pictures.root)
     for example, name, part, group in zip(pictures.examples, names, split.parts, split.groups, strict=True):
         path, place = pictures.root / example.path, None
         if (in_shard := pictures.in_shards.get(example.path)) is not None:
             place = in_shard.place
             path = shards.path(place.shard) or pictures.root / name_shard(place.shard)
-        if disk.is_link(path) or disk.is_link(path.parent):
-            links += 1
-            continue
         found = known.get((example.content, example.label)) or known.get((example.content, ""))
         image = ExportImage(
             path, name, example.label, _SPLITS[part], group, *example.size, _file_size(path), example.content, OWN
@@ -55,8 +51,6 @@ def collect_images(
         if place is not None:
             image = replace(image, bytes=place.length, shard=place.shard, offset=place.offset)
         images.append(_add_provenance(image, found) if found else image)
-    if links:
-        say(f"{count_images(links)} not exported: a symbolic link, or in a folder that is one")
     order = {name: number for number, name in enumerate(_SPLITS.values())}
     return sorted(images, key=lambda image: (order[image.split], image.class_name, image.file_name))
 

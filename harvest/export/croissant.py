@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from harvest.counts_as_text import count, count_images
 from harvest.export.attribution import TABLE
 from harvest.files import disk
 
@@ -84,11 +85,12 @@ def _describe_dataset(dataset: ExportDataset) -> Json:
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": dataset.name,
-        "description": f"{len(dataset.images)} images of {len(dataset.classes)} classes, with sources and licences.",
+        "description": f"{count_images(len(dataset.images))} of {count(len(dataset.classes), 'class', 'classes')},"
+        " with sources and licences.",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "license": urls or licences,
         "version": "1.0.0",
-        "citeAs": f"{dataset.name}: {len(dataset.images)} images, {dataset.facts.last_day}. Authors: {TABLE}",
+        "citeAs": f"{dataset.name}: {count_images(len(dataset.images))}, {dataset.facts.last_day}. Authors: {TABLE}",
     }
     if dataset.facts.last_day:
         described["datePublished"] = dataset.facts.last_day

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from harvest.counts_as_text import count, count_images
 from harvest.export import attribution, example_grid
 from harvest.export.card_front_matter import front_matter
-from harvest.export.records import OWN, count_images
+from harvest.export.records import OWN
 from harvest.files import disk
 from harvest.files.markdown_and_yaml import escape_markdown
 from harvest.licences import NO_ASSERTION, Licence
@@ -44,10 +45,8 @@ def _summary(dataset: ExportDataset) -> Iterator[str]:
         f"on {facts.first_day}" if facts.first_day == facts.last_day else f"from {facts.first_day} to {facts.last_day}"
     )
     when = f", found {days}" if facts.first_day else ""
-    yield (
-        f"{count_images(len(dataset.images))} of {len(dataset.classes):,} classes for image classification{when}."
-        f" {_origin(dataset)}"
-    )
+    classes = count(len(dataset.classes), "class", "classes")
+    yield (f"{count_images(len(dataset.images))} of {classes} for image classification{when}. {_origin(dataset)}")
 
 
 def _origin(dataset: ExportDataset) -> str:
@@ -78,7 +77,7 @@ def _splits(dataset: ExportDataset) -> Iterator[str]:
     yield ""
     yield (
         "The split is by groups: duplicates and near-duplicates, images of one page, and images of one photographer"
-        f" are in one split. {dataset.count_groups_across_splits():,} groups span splits."
+        f" are in one split. {count(dataset.count_groups_across_splits(), 'group spans', 'groups span')} splits."
         f" Rule: {dataset.facts.split_rule}."
     )
 
@@ -126,13 +125,15 @@ def _cleaning(dataset: ExportDataset) -> Iterator[str]:
     yield "## How it was cleaned"
     yield ""
     if facts.hits:
-        yield f"* Of {facts.hits:,} results, {facts.duplicates:,} were copies of another image and dropped."
+        copies = count(facts.duplicates, "was a copy", "were copies")
+        yield f"* Of {count(facts.hits, 'result')}, {copies} of another image and dropped."
     yield f"* A person removed {count_images(facts.rejected)}."
     yield f"* A person reviewed {reviewed:,} of the {count_images(len(dataset.images))} ({_share(reviewed, dataset)})."
     if facts.near_duplicate_groups:
-        yield f"* {facts.near_duplicate_groups:,} groups of near-duplicates are kept, each in one split."
-    for reason, count in facts.left_out.items():
-        yield f"* {count_images(count)} left out of this export: {reason}."
+        groups = count(facts.near_duplicate_groups, "group of near-duplicates is", "groups of near-duplicates are")
+        yield f"* {groups} kept, each in one split."
+    for reason, number in facts.left_out.items():
+        yield f"* {count_images(number)} left out of this export: {reason}."
     changes = Counter(image.changes for image in dataset.images if image.changes)
     if changes:
         yield f"* Images were changed; the most frequent change: {escape_markdown(changes.most_common(1)[0][0])}."
@@ -151,19 +152,21 @@ def _limits(dataset: ExportDataset) -> Iterator[str]:
     yield from _domination(dataset, "host", hosts)
     yield from _domination(dataset, "photographer", (image.author for image in dataset.images))
     made_with_ai = sum(image.is_ai_generated for image in dataset.images)
-    yield f"* {made_with_ai:,} images state in their file that they were made with AI. Others may not state it."
+    stated = count(made_with_ai, "image states in its file that it was", "images state in their file that they were")
+    yield f"* {stated} made with AI. Others may not state it."
     if conflicts := dataset.facts.open_conflicts:
-        yield f"* {conflicts:,} images were found for two classes, and nobody decided which is right."
+        found = count(conflicts, "image was", "images were")
+        yield f"* {found} found for two classes, and nobody decided which is right."
 
 
 def _licence_limits(dataset: ExportDataset) -> Iterator[str]:
     if unknown := dataset.count_licences()[NO_ASSERTION]:
-        yield f"* The licence of {unknown:,} images ({_share(unknown, dataset)}) is not known."
+        yield f"* The licence of {count_images(unknown)} ({_share(unknown, dataset)}) is not known."
     forbidden = sum(Licence(image.licence or None).forbids_derivatives for image in dataset.images)
     if forbidden:
         yield (
-            f"* The licence of {forbidden:,} images forbids derivatives. Whether a resized copy may be published is"
-            " disputed: do not publish this export."
+            f"* The licence of {count_images(forbidden)} forbids derivatives. Whether a resized copy may be published"
+            " is disputed: do not publish this export."
         )
 
 
@@ -175,16 +178,16 @@ def _balance_limits(dataset: ExportDataset) -> Iterator[str]:
             f"* The classes are uneven: {escape_markdown(most)} has {largest:,} images,"
             f" {escape_markdown(least)} has {smallest:,}."
         )
-    few = [escape_markdown(name) for name, count in counts if count < _FEW]
+    few = [escape_markdown(name) for name, images in counts if images < _FEW]
     if few:
         yield f"* Classes with fewer than {_FEW} images: {', '.join(few[:_MOST])}."
 
 
 def _domination(dataset: ExportDataset, kind: str, values: Iterable[str]) -> Iterator[str]:
     """Yield the hosts or photographers of a large share of all images."""
-    for value, count in Counter(values).most_common(3):
-        if value and count >= _DOMINATES * len(dataset.images):
-            yield f"* One {kind}, {escape_markdown(value)}, has {_share(count, dataset)} of the images."
+    for value, images in Counter(values).most_common(3):
+        if value and images >= _DOMINATES * len(dataset.images):
+            yield f"* One {kind}, {escape_markdown(value)}, has {_share(images, dataset)} of the images."
 
 
 def _usage(exporter: Exporter) -> Iterator[str]:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harvest.counts_as_text import count, count_images
 from harvest.dataset import Dataset
 from harvest.dataset.compare_shards import how_to_repair
 from harvest.dataset.ledger_and_lock import check_is_outside_datasets
@@ -22,7 +23,7 @@ from harvest.export.export_options import ExportOptions
 from harvest.export.leave_out_damaged import leave_out_damaged
 from harvest.export.part_folder import check_is_free, write_folder
 from harvest.export.read_or_make_split import read_split
-from harvest.export.records import ExportDataset, count_images
+from harvest.export.records import ExportDataset
 from harvest.labelled_pictures.prediction_table import read_newest_predictions
 from harvest.licences import NO_ASSERTION
 from harvest.option_fields import expand_options, from_keywords, keyword_parameters
@@ -82,18 +83,18 @@ def prepare_export(
     with _open(root, say) as dataset:
         if dataset.changes.missing_files:
             raise MissingFiles(
-                f"{dataset.changes.missing_files} from {root}. Nothing was exported.",
+                f"{root}: {dataset.changes.missing_files}. Nothing was exported.",
                 f"Is the drive attached? If you deleted them: harvest status {root} --accept-missing",
             )
         _mention_other_splits(dataset.split_rules(), str(options.split_rule), say)
         reading = (lambda done, total: tick("reading", done, total)) if tick else None
         pictures, split = read_split(root, options.split_rule, say=say, tick=reading)
-        images = collect_images(pictures, split, dataset.list_provenance(), say)
+        images = collect_images(pictures, split, dataset.list_provenance())
         images, left_out = choose_images(images, options)
         checking = (lambda done, total: tick("checking shards", done, total)) if tick else None
         images, damaged = leave_out_damaged(images, checking)
         if damaged:
-            left_out["damaged in its shard"] = len(damaged)
+            left_out["damaged in a shard"] = len(damaged)
         facts = read_card_facts(dataset, options.split_rule, left_out)
     classes = tuple(sorted({image.class_name for image in images}))
     predictions = read_newest_predictions(root.with_name(f"{root.name}.runs"))
@@ -139,18 +140,20 @@ def _describe(
     exported: ExportDataset, labels: tuple[str, ...], left_out: Counter[str], say: Callable[[str], None]
 ) -> None:
     """Say what is exported, and what a reader must know of it."""
-    for reason, count in left_out.items():
-        say(f"{count_images(count)} left out: {reason}")
+    for reason, number in left_out.items():
+        say(f"{count_images(number)} left out: {reason}")
     if gone := sorted(set(labels) - set(exported.classes)):
         say(f"no image is left of {', '.join(gone)}: not exported as a class")
+    if not exported.images:
+        return
     counts = ", ".join(f"{len(exported.of_split(split)):,} {split}" for split in exported.splits)
-    say(f"{count_images(len(exported.images))} of {len(exported.classes):,} classes: {counts or 'none'}")
+    say(f"{count_images(len(exported.images))} of {count(len(exported.classes), 'class', 'classes')}: {counts}")
     licences = exported.count_licences()
     if unknown := licences[NO_ASSERTION]:
         say(f"{count_images(unknown)} without a known licence, marked {NO_ASSERTION}: --license open leaves them out")
     if reserved := licences[_RESERVED]:
         say(f"{count_images(reserved)} with all rights reserved, as stated: --license open leaves them out")
-    say(f"{exported.count_groups_across_splits():,} groups span splits")
+    say(f"{count(exported.count_groups_across_splits(), 'group spans', 'groups span')} splits")
 
 
 def _write(dataset: ExportDataset, exporter: Exporter, out: Path, tick: Callable[[str, int, int], None] | None) -> None:

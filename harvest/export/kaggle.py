@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count, count_images
 from harvest.export.exporter import FolderExporter
 from harvest.export.json_text import encode_json
 from harvest.files import disk
@@ -93,8 +94,9 @@ def choose_licence(dataset: ExportDataset) -> str:
 
 
 def _describe(dataset: ExportDataset) -> str:
-    counts = ", ".join(f"{name} ({count:,})" for name, count in dataset.count_licences().items())
+    counts = ", ".join(f"{name} ({images:,})" for name, images in dataset.count_licences().items())
+    size = f"{count_images(len(dataset.images))} of {count(len(dataset.classes), 'class', 'classes')}"
     return (
-        f"{len(dataset.images):,} images of {len(dataset.classes):,} classes. Each image has its own licence, which"
+        f"{size}. Each image has its own licence, which"
         f" ATTRIBUTION.csv names together with its source: {counts}. NOASSERTION means that the licence is unknown."
     )

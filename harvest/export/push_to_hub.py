@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count, count_images
 from harvest.errors import Unreachable, UsageError
 from harvest.licences import NO_ASSERTION, Licence
 
@@ -59,15 +60,17 @@ def describe_push(result: ExportResult, target: HubTarget) -> list[str]:
     size = sum(path.stat().st_size for path in result.out.rglob("*") if path.is_file())
     who = "only you and your organization" if target.private and not exists else "everyone on the Internet"
     lines = [
-        f"{len(images):,} images ({size / 1e6:,.0f} MB), with their titles, authors and addresses, for {who}.",
-        "Licences: " + ", ".join(f"{name} ({count:,})" for name, count in result.dataset.count_licences().items()),
+        f"{count_images(len(images))} ({size / 1e6:,.0f} MB), with their titles, authors and addresses, for {who}.",
+        "Licences: " + ", ".join(f"{name} ({number:,})" for name, number in result.dataset.count_licences().items()),
     ]
     if exists:
         lines.append(f"{target.repository} exists: its files are replaced, and its visibility stays as it is.")
     if unknown := result.dataset.count_licences()[NO_ASSERTION]:
-        lines.append(f"{unknown:,} of the images have no known licence: you may not have the right to publish them.")
+        have = count(unknown, "of the images has", "of the images have")
+        lines.append(f"{have} no known licence: you may not have the right to publish them.")
     if forbidden := sum(Licence(image.licence or None).forbids_derivatives for image in images):
-        lines.append(f"{forbidden:,} of the images have a licence that forbids derivatives.")
+        have = count(forbidden, "of the images has", "of the images have")
+        lines.append(f"{have} a licence that forbids derivatives.")
     return lines
 
 
@@ -82,7 +85,7 @@ def push_to_hub(result: ExportResult, target: HubTarget) -> str:
             repo_id=url.repo_id,
             repo_type="dataset",
             folder_path=result.out,
-            commit_message=f"Export {len(result.dataset.images)} images with harvest",
+            commit_message=f"Export {count_images(len(result.dataset.images))} with harvest",
             delete_patterns="*",  # else files of an earlier export would be read too
         )
     return str(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.dataset import save_split_in_ledger
 from harvest.errors import StorageError
 from harvest.labelled_pictures.leak_groups import find_leak_groups
@@ -30,11 +31,16 @@ def read_split(
 ) -> tuple[LabelledPictures, Split]:
     """Read and split all images of a dataset, as train.py does, and save the split in the ledger."""
     runs = root.with_name(f"{root.name}.runs")
-    pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=runs / "cache", least_classes=1)
+    cache = runs / "cache"
+    is_new = not cache.exists()
+    pictures = load_pictures(root, say=say, tick=tick or _ignore_ticks, cache=cache, least_classes=1)
+    if is_new and cache.exists():
+        say(f"what was computed of the images is kept in {cache}, for the next export or training")
     for skipped in pictures.skipped[:_NAMED]:
         say(f"{skipped.path} is not exported: {skipped.reason}")
     if len(pictures.skipped) > _NAMED:
-        say(f"{len(pictures.skipped) - _NAMED:,} more files are not exported, as in a training")
+        more = count(len(pictures.skipped) - _NAMED, "more file is", "more files are")
+        say(f"{more} not exported, as in a training")
     split = make_split(
         pictures,
         find_leak_groups(pictures, say=say),

@@ -90,15 +90,6 @@ class ExportImage:
         }
 
 
-def count_images(count: int) -> str:
-    """Return a count of images as text.
-
-    >>> count_images(1), count_images(1200)
-    ('1 image', '1,200 images')
-    """
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
 @dataclass(frozen=True, slots=True)
 class ExportDataset:
     """The images of an export, sorted by split, class and file name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.export.exporter import FolderExporter
 from harvest.export.what_format_cannot_hold import OTHER_FORMAT, find_other_types
 
@@ -35,7 +36,7 @@ class Ultralytics(FolderExporter):
         yield from find_other_types(dataset.images, _TYPES, "Ultralytics")
         small = [image for image in dataset.images if min(image.width, image.height) < _SMALLEST]
         if small:
-            which = "1 image has" if len(small) == 1 else f"{len(small):,} images have"
+            which = count(len(small), "image has", "images have")
             yield (
                 f"{which} fewer than {_SMALLEST} pixels on a side, and Ultralytics would skip such images. Move them"
                 f" out of the dataset, {OTHER_FORMAT}."

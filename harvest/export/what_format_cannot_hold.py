@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.export.place_image import read_start
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def find_other_types(images: Iterable[ExportImage], types: Collection[str], read
     others = [image for image in images if suffix_type(image) not in types or detect_type(image) not in types]
     if others:
         accepted = ", ".join(types).upper().replace("JPG", "JPEG")
-        which = "1 image is" if len(others) == 1 else f"{len(others):,} images are"
+        which = count(len(others), "image is", "images are")
         yield (
             f"{which} of another type: {_name_some(others)}. {reader} reads only {accepted}. Convert the files,"
             f" {OTHER_FORMAT}."
@@ -56,7 +57,7 @@ def find_mixed_types(images: Iterable[ExportImage], reader: str) -> Iterator[str
     """Yield a problem if the images are of several types."""
     counts = Counter(map(detect_type, images))
     if len(counts) > 1:
-        types = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        types = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))
         yield f"the images are of several types: {types}. {reader}. Convert them to one type, {OTHER_FORMAT}."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count_images
 from harvest.files.shard_files import name_shard
 
 if TYPE_CHECKING:
@@ -43,5 +44,5 @@ class DamagedShardImages:
     def _sentences(self) -> Iterator[str]:
         for shard, images in sorted(self._by_shard.items()):
             more = f" and {len(images) - _SHOWN:,} more" if len(images) > _SHOWN else ""
-            count = f"{len(images):,} image{'' if len(images) == 1 else 's'}"
-            yield f"{name_shard(shard)} is damaged in {count}: {', '.join([*images][:_SHOWN])}{more}"
+            shown = ", ".join([*images][:_SHOWN])
+            yield f"{name_shard(shard)} is damaged in {count_images(len(images))}: {shown}{more}"

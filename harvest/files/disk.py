@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 _CHUNK = 1 << 20
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_ROOM = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_FILE_SIZE_LIMIT = "Raise the limit of the size of a file (ulimit -f), or use another file system"
 _NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.EEXIST})
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
@@ -201,7 +202,9 @@ def write_error(path: Path, error: OSError) -> CannotWrite:
     if error.errno == errno.ELOOP and is_link(path):
         return _link_refusal(path)
     kind = ReadOnly if error.errno in _NOT_OURS else CannotWrite
-    if is_full(error):
+    if error.errno == errno.EFBIG:
+        hint = f"{_FILE_SIZE_LIMIT}, then run the same command again: it continues where this one stopped."
+    elif is_full(error):
         hint = "Free some space, then run the same command again: it continues where this one stopped."
     elif error.errno in _NOT_OURS:
         hint = "Choose a folder that you may write to."
@@ -224,8 +227,18 @@ def _link_refusal(path: Path) -> CannotWrite:
 
 
 def is_full(error: OSError) -> bool:
-    """Return whether an error is about space: the disk, a quota or the size of a file."""
+    """Return whether an error is about space: of the disk or of a quota."""
     return error.errno in _NO_ROOM
+
+
+def free_space(path: Path) -> int:
+    """Return the free bytes at a path, which need not exist; -1 if they are unknown."""
+    for place in (path, *path.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return -1
 
 
 def describe_free_space(path: Path) -> str:
@@ -235,9 +248,5 @@ def describe_free_space(path: Path) -> str:
     >>> describe_free_space(Path.cwd() / "not" / "there").endswith(" GB free")
     True
     """
-    for place in (path, *path.parents):
-        try:
-            return f"{shutil.disk_usage(place).free / 1e9:.1f} GB free"
-        except OSError:
-            continue
-    return "free space unknown"
+    free = free_space(path)
+    return f"{free / 1e9:.1f} GB free" if free >= 0 else "free space unknown"

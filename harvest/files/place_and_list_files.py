@@ -123,6 +123,10 @@ class Tree:
             return FileStat(about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else None
         return None
 
+    def refuse_linked_folder(self, class_name: str) -> None:
+        """Raise `CannotWrite` if a link is in place of a class folder."""
+        self._paths.folder(FileKey(class_name, ""))
+
     def is_free(self, spot: FileKey) -> bool:
         """Return whether nothing exists at the path of a file."""
         return not os.path.lexists(self.path(spot))

@@ -40,15 +40,6 @@ def range_text(low: float, high: float) -> str:
     return f"{figure(low)}–{percent(high)}"
 
 
-def count(number: int, noun: str, nouns: str = "") -> str:
-    """Format a count with its noun.
-
-    >>> count(1, "image"), count(1200, "image"), count(2, "class", "classes")
-    ('1 image', '1,200 images', '2 classes')
-    """
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
-
-
 def setting(value: object) -> str:
     """Format the value of an option.
 

@@ -10,6 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from harvest import charts
+from harvest.counts_as_text import count
 from harvest.html_report import number_format
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def load_templates(package: str, names: tuple[str, ...], *, styles: tuple[str, .
     )
     environment.filters |= {
         "percent": number_format.percent,
-        "count": number_format.count,
+        "count": count,
         "of": number_format.count_of,
         "duration": number_format.duration,
         "setting": number_format.setting,

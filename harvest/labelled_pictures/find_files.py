@@ -1,7 +1,7 @@
 """List the image files of a dataset folder with their class and their part; no file is opened.
 
-A class is a folder, and an image is a file in it. Links are followed, as every loader of class folders does. A
-loop of links is harmless, because no deeper folder is read.
+A class is a folder, and an image is a file in it. The dataset folder itself may be a symbolic link. No link inside it
+is followed, as in the rest of harvest: each is listed as skipped.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.errors import TrainingError
+from harvest.files.place_and_list_files import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
 
 class SplitPart(StrEnum):
@@ -42,6 +41,7 @@ _CLUTTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
     | {"__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
+_LINK = "a symbolic link, which is not followed"
 
 
 class Skipped(NamedTuple):
@@ -85,13 +85,16 @@ def find_files(root: Path) -> FoundFiles:
     folders = list_folders(root)
     found = FoundFiles()
     parts = _parts(root, folders)
+    found.skipped += [Skipped(entry.name, _LINK) for entry in _entries(root) if entry.is_symlink()]
     for name in folders:
         if not parts:
             _scan_folder(root, name, found, label=name, part=None)
         elif name in parts:
             with _skip_unreadable(name, found):
                 for entry in _entries(root / name):
-                    if _is_folder(entry):
+                    if entry.is_symlink():
+                        found.skipped.append(Skipped(f"{name}/{entry.name}", _LINK))
+                    elif _is_folder(entry):
                         _scan_folder(root, f"{name}/{entry.name}", found, label=entry.name, part=parts[name])
         else:
             found.skipped.append(Skipped(name, "not one of the folders for train, valid and test"))
@@ -104,12 +107,14 @@ def _scan_folder(root: Path, folder: str, found: FoundFiles, *, label: str, part
         for entry in _entries(root / folder):
             path = f"{folder}/{entry.name}"
             suffix = _suffix(entry)
-            if _is_folder(entry):
+            if entry.is_symlink():
+                found.skipped.append(Skipped(path, _LINK))
+            elif _is_folder(entry):
                 found.deeper.add(label)
             elif suffix not in SUFFIXES:
                 found.skipped.append(Skipped(path, f"not the suffix of an image ({suffix or 'no suffix'})"))
             elif not _is_file(entry):
-                found.skipped.append(Skipped(path, "not a regular file, or a broken link"))
+                found.skipped.append(Skipped(path, "not a regular file"))
             else:
                 found.files.append(ImageFile(path, label, part))
 
@@ -147,17 +152,11 @@ def _suffix(entry: os.DirEntry[str]) -> str:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+    return entry.is_dir(follow_symlinks=False)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
+    return entry.is_file(follow_symlinks=False)
 
 
 @contextmanager

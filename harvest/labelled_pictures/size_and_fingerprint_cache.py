@@ -23,13 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from harvest.images import InspectedImage
-
 _FILE = "pictures.bin"
 _HEAD = b"harvest pictures 2\n"  # change the number when fingerprints or sizes are computed differently
 _RECORD = struct.Struct(f"<32sII{PACKED.itemsize}s")  # content, width, height, fingerprint
 
-_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "BMP", "GIF"})
 LONGEST_SIDE = (1 << 32) - 1  # pixels that a record can hold
 _LARGEST = 256 << 20  # bytes of a file: more than an image of 50 megapixels has
 _THREADS = min(8, os.cpu_count() or 1)
@@ -94,8 +91,10 @@ class DecodeCache:
             return "decoding it needs more memory than is available"
 
     def _fingerprint(self, data: bytes) -> DecodedFile | str:
+        if not data:
+            return "it is empty"
         digest = hashlib.sha256(data)
-        if (known := self._known.get(digest.hexdigest())) is not None and detect_format(data) in _FORMATS:
+        if (known := self._known.get(digest.hexdigest())) is not None and isinstance(detect_format(data), str):
             return known
         start = self._at.get(digest.digest())
         if start is not None:
@@ -103,9 +102,8 @@ class DecodeCache:
             return DecodedFile(digest.hexdigest(), (width, height), Fingerprint(fingerprint))
         with limit_large_decodes(memory_needed(data)):
             inspected = inspect_image(data)
-        if reason := _reason_to_skip(data, inspected):
-            return reason
-        assert not isinstance(inspected, Refusal)
+        if isinstance(inspected, Refusal):
+            return inspected.detail or str(inspected.verdict)
         return DecodedFile(digest.hexdigest(), (inspected.width, inspected.height), inspected.fingerprint)
 
     def save(self) -> None:
@@ -119,12 +117,3 @@ class DecodeCache:
             damage_safe_cache.write_cache(self._path, _HEAD, body)
         except StorageError as error:
             self._say(f"the results cannot be cached, so the next run decodes every image again: {error.message}")
-
-
-def _reason_to_skip(data: bytes, inspected: InspectedImage | Refusal) -> str:
-    """Return why a file cannot be used for training; empty if it can."""
-    if not data:
-        return "it is empty"
-    if isinstance(inspected, Refusal):
-        return inspected.detail or str(inspected.verdict)
-    return "" if inspected.format in _FORMATS else f"{inspected.format} is not a supported format"

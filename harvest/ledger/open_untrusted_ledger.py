@@ -24,9 +24,9 @@ _LARGEST = 16 << 20  # bytes of a value or a row
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 ADVICE = (
-    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise restore a backup of the file;"
-    " or move it away, and the next harvest starts a new ledger, which treats the images in the folders as your own"
-    " and does not know what you rejected."
+    "Nothing was changed. If the dataset is not your own, do not trust it. Otherwise restore a backup of the file."
+    " Without one, move it away and run harvest with --new-ledger: it creates a new ledger, with the sources that the"
+    " image files state, but images that you deleted may come back."
 )
 
 Layout: TypeAlias = "dict[str, tuple[object, ...]]"

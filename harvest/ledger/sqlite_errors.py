@@ -49,7 +49,8 @@ def _raise_explained(error: sqlite3.Error, path: Path, timer: StatementTimer | N
         hint = "Choose a folder that you may write to, then run the same command again."
         raise ReadOnly(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
     if code in _NO_WRITING:
-        hint = "Free some space or choose a folder that you may write to, then run the same command again."
+        has_room = code == sqlite3.SQLITE_IOERR and disk.free_space(path) > _ROOM
+        hint = f"{_CHECK_LIMITS if has_room else _FREE_SPACE}, then run the same command again."
         raise CannotWrite(f"cannot write {path}: {error} ({disk.describe_free_space(path)})", hint) from error
 
 
@@ -61,5 +62,8 @@ READ_ONLY_CODES = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 )
-# A full disk can also appear as an I/O error, under a quota for example.
+# A full disk can also appear as an I/O error.
 _NO_WRITING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_ROOM = 100 << 20  # bytes: with more space, the cause of an I/O error is another
+_FREE_SPACE = "Free some space or choose a folder that you may write to"
+_CHECK_LIMITS = "Check the disk, your quota and the limit of the size of a file (ulimit -f)"

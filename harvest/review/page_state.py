@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from harvest.counts_as_text import count, count_images
 from harvest.review.image_counts import names_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def describe_step(step: UndoStep | None) -> str | None:
     """Return what an undo would undo, as the page writes it: "reject 2 images, 3 min ago"."""
     if step is None:
         return None
-    name = f"{step.name} {step.images:,} image{'' if step.images == 1 else 's'}"
+    name = f"{step.name} {count_images(step.images)}"
     try:
         age = (datetime.now(UTC) - datetime.fromisoformat(step.at)).total_seconds()
     except (ValueError, TypeError):  # a time in a ledger may be any text
@@ -102,4 +103,4 @@ def _describe_age(seconds: int) -> str:
     if seconds < _DAY:
         return f"{seconds // _HOUR} h ago"
     days = seconds // _DAY
-    return f"{days} day{'s' if days > 1 else ''} ago"
+    return f"{count(days, 'day')} ago"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harvest.counts_as_text import count_images
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.splits.assign import assign_groups
 from harvest.splits.split_rule import USUAL, SplitRule
@@ -69,8 +70,8 @@ def make_split(
     parts = [example.part or SplitPart.TRAIN for example in pictures.examples]
     for row, part in zip(rows, assignment.parts, strict=True):
         parts[row] = part
-    notes += _describe_moved(pictures, rows, assignment.merged, "of one group were in different parts")
-    notes += _describe_moved(pictures, rows, assignment.needed, "were the only ones left of their class")
+    notes += _describe_moved(pictures, rows, assignment.merged, "as images of one group were in different parts")
+    notes += _describe_moved(pictures, rows, assignment.needed, "as no other image was left of the class")
     return Split(
         tuple(parts),
         tuple(numbers),
@@ -109,4 +110,4 @@ def _describe_moved(
     if not paths:
         return []
     more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
-    return [f"{len(paths):,} images {reason}, so they are moved to train: {', '.join(paths[:_NAMED])}{more}"]
+    return [f"{count_images(len(paths))} moved to train, {reason}: {', '.join(paths[:_NAMED])}{more}"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harvest.counts_as_text import count_images
 from harvest.labelled_pictures.load_pictures import SplitPart
 from harvest.training.augment import view_function
 from harvest.training.metrics.metrics_computed_each_epoch import select_metrics
@@ -89,7 +90,9 @@ def fine_tune(session: Session, network: Network, data: TrainingData, frozen_hea
             answers[HEAD] = held_out_probabilities(session, network, data)
     gone = tuple(sorted(context.gone))
     if gone:
-        session.progress.warn(f"{len(gone):,} images disappeared or broke during the training, for example {gone[0]}.")
+        session.progress.warn(
+            f"{count_images(len(gone))} disappeared or broke during the training, for example {gone[0]}."
+        )
     return FineTuned(tuple(context.table.rows), context.table.best, stages, found, not finished, gone, answers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count, count_images
 from harvest.files.check_names_and_cells import fold_name
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.splits.persist import load_training_contents
@@ -49,7 +50,8 @@ def _network_warnings(pictures: LabelledPictures, split: Split, source: Path) ->
     )
     held_out = [pictures.examples[row].path for row in rows if split.parts[row] is not SplitPart.TRAIN]
     if held_out:
-        yield f"{len(held_out):,} of them are in valid or test, so the accuracy is too high: {_some(held_out)}"
+        of_them = count(len(held_out), "of them is", "of them are")
+        yield f"{of_them} in valid or test, so the accuracy is too high: {_some(held_out)}"
 
 
 def _ledger_warnings(pictures: LabelledPictures) -> Iterator[str]:
@@ -67,7 +69,8 @@ def _ledger_warnings(pictures: LabelledPictures) -> Iterator[str]:
         if f"{conflict.class_name}/{conflict.name}" in paths
     ]
     if open_conflicts:
-        yield f"{len(open_conflicts):,} images have an open conflict between two classes: {_some(open_conflicts)}"
+        images = count(len(open_conflicts), "image has", "images have")
+        yield f"{images} an open conflict between two classes: {_some(open_conflicts)}"
 
 
 def _class_warnings(pictures: LabelledPictures, *, balanced: bool) -> Iterator[str]:
@@ -103,10 +106,10 @@ def _label_warnings(pictures: LabelledPictures) -> Iterator[str]:
     identical = {(rows[0], row) for rows in copies.values() for row in rows}
     certain = _name_pairs(pictures, {*identical, *map(tuple, found[is_certain].tolist())})
     if certain:
-        yield f"{len(certain):,} images are in two classes: {_some(certain)}"
+        yield f"{count(len(certain), 'image is', 'images are')} in two classes: {_some(certain)}"
     probable = _name_pairs(pictures, map(tuple, found[~is_certain].tolist()))
     if probable:
-        yield f"{len(probable):,} images may be copies of an image of another class: {_some(probable)}"
+        yield f"{count_images(len(probable))} may be copies of an image of another class: {_some(probable)}"
 
 
 def _name_pairs(pictures: LabelledPictures, pairs: Iterable[tuple[int, int]]) -> list[str]:
@@ -134,10 +137,8 @@ def _part_warnings(pictures: LabelledPictures, split: Split) -> Iterator[str]:
         if part is not SplitPart.TRAIN and SplitPart.TRAIN in parts_of_group[number]
     ]
     if leaking:
-        yield (
-            f"{len(leaking):,} images of valid or test have a near-duplicate in train, so the accuracy is too"
-            f" high: {_some(leaking)}"
-        )
+        images = count(len(leaking), "image of valid or test has", "images of valid or test have")
+        yield f"{images} a near-duplicate in train, so the accuracy is too high: {_some(leaking)}"
 
 
 def _some(names: Sequence[str]) -> str:

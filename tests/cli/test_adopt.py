@@ -195,7 +195,7 @@ def test_images_without_class_folders(harvest: Harvest, tmp_path: Path) -> None:
     """Images directly in the tree have no class."""
     (tmp_path / "flat").mkdir()
     (tmp_path / "flat" / "a.jpg").write_bytes(jpeg(1))
-    assert "flat has 1 images and no class folders" in refused(harvest, tmp_path / "flat")
+    assert "flat has 1 image and no class folders" in refused(harvest, tmp_path / "flat")
 
 
 def test_a_tree_without_images(harvest: Harvest, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_what_is_ignored_is_said(harvest: Harvest, photos: Path, tmp_path: Path)
     (photos / "king" / "linked.jpg").symlink_to(tmp_path / "elsewhere" / "x.jpg")
     (photos / "king" / "without a suffix").write_bytes(jpeg(51, SIZE))
     result = harvest("adopt", "photos")
-    assert "1 images outside the class folders are ignored" in result.err
+    assert "1 image outside the class folders is ignored" in result.err
     assert "subfolders of king are ignored" in result.err
     assert "2 symbolic links are ignored" in result.err
     assert "1 file in the class folders without a suffix of images, such as .jpg, is ignored" in result.err

@@ -17,9 +17,10 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from harvest.cli import optional_packages
+from harvest.dataset import Dataset
 from harvest.training import image_array
 from harvest.training.predictor import Predictor
-from tests import bombs
+from tests import bombs, datasets
 from tests.pictures import encoded, photo
 from tests.training.tiny import LABELS, write_run
 
@@ -237,12 +238,31 @@ def test_without_a_readable_image_the_exit_code_is_4(harvest: Harvest, run: Path
         assert isinstance(result.json, list)
 
 
+def test_images_in_shards_are_named_with_what_to_do(harvest: Harvest, run: Path) -> None:
+    """For a dataset with shards, the commands that export its images and classify them are named."""
+    with Dataset.open("my data", create=True, exclusive=True) as dataset:
+        dataset.use_shards(1 << 20)
+        datasets.fill(dataset, "king", range(3))
+
+    result = harvest("predict", run, "my data")
+    assert result.code == 4
+    assert "harvest export 'my data' 'my data-images' --to imagefolder" in result.err
+    assert f"harvest predict {run} 'my data-images'" in result.err
+
+    Path("my data/king").mkdir()
+    Path("my data/king/own.jpg").write_bytes(encoded(photo()))
+    result = harvest("predict", run, "my data")
+    assert result.code == 0
+    assert "The images in the shards of my data are not read." in result.err
+
+
 @pytest.mark.parametrize(
     ("words", "messages"),
     [
         (("nothing there", "."), "there is no run at nothing there."),
         ((".", "."), "is not a run: it has no config.json."),
         (("RUN", "nothing.jpg"), "there is no image or folder nothing.jpg."),
+        (("RUN", "https://example.com/a.jpg"), "harvest predict reads files, not URLs."),
         (("RUN", ".", "nothing.jpg"), "there is no image or folder nothing.jpg."),
         (("RUN", "RUN", "."), "is a run, not a folder of images"),
         (("RUN", ".", "--csv", "no/where.csv"), "cannot write no/where.csv"),

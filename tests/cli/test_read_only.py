@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harvest.dataset import Dataset
+from harvest.errors import CannotWrite
+from harvest.ledger.database import Ledger
 from tests.datasets import fill, jpeg, name, new
 
 if TYPE_CHECKING:
@@ -70,6 +72,23 @@ def test_X16_a_read_only_dataset_is_read(root: Path, harvest: Harvest, command: 
     assert (messages.code, messages.out) == (0, usual.out)
     assert messages.err == f"note: {root} is read-only: changes are not recorded.\n"
     assert everything(root) == before
+
+
+@pytest.mark.parametrize("command", ["status", "why"])
+def test_P03_a_dataset_on_a_full_disk_is_read(
+    root: Path, harvest: Harvest, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Where nothing can be written, the output is unchanged except for one note with the reason."""
+    words = [command, root] if command == "status" else [command, root, name(0)]
+    usual = harvest(*words)
+
+    def fail(path: Path) -> None:
+        raise CannotWrite(f"cannot write {path}: the disk is full")
+
+    monkeypatch.setattr(Ledger, "open", fail)
+    messages = harvest(*words)
+    assert (messages.code, messages.out) == (0, usual.out)
+    assert messages.err == f"note: cannot write {root / 'harvest.db'}: the disk is full: changes are not recorded.\n"
 
 
 def test_X16_changes_on_a_read_only_dataset_are_shown(root: Path, harvest: Harvest) -> None:

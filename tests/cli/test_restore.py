@@ -356,7 +356,7 @@ def test_nothing_is_restored_while_a_class_is_missing(root: Path, harvest: Harve
     result = harvest("restore", "--all")
 
     assert (result.code, result.out) == (3, "")
-    assert "25 of 25 images of coral are gone from dataset. Nothing was recorded." in result.err
+    assert "dataset: 25 of 25 images of coral are gone. Nothing was recorded." in result.err
     assert "harvest status dataset --accept-missing" in result.err
     assert not there(root, [3])
 

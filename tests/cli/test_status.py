@@ -240,7 +240,7 @@ def test_a_missing_class_stops_the_command(root: Path, harvest: Harvest) -> None
     status = harvest("status")
 
     assert status.code == 3
-    assert "25 of 25 images of king are gone from dataset. Nothing was recorded." in status.err
+    assert "dataset: 25 of 25 images of king are gone. Nothing was recorded." in status.err
     assert "Check that the drive is attached." in status.err
     assert "If you deleted them: harvest status dataset --accept-missing" in status.err
     assert status.lines[0] == "seen on disk, but not recorded:"

@@ -56,6 +56,8 @@ def refuse(root: Path, verdict: Verdict, detail: str = "", **more: object) -> st
         ["KING/{name}"],
         ["dataset.raw/king/{stem}.png"],
         ["dataset", URL],
+        [URL, "dataset"],
+        [f"king/{name(3)}", "dataset"],
         [URL],
         ["http://PICTURES.example.com:80/3.jpg?utm_source=feed#top"],
     ],
@@ -319,6 +321,8 @@ def test_an_unknown_address_is_an_error(harvest: Harvest) -> None:
     [
         (["dataset"], "dataset is a dataset, not an image."),
         (["datset", "a.jpg"], "there is no folder datset."),
+        ([URL, "datset"], "there is no folder datset."),
+        ([URL, URL], "harvest why takes one image or URL, but got several."),
         (["dataset", "a.jpg", "b.jpg"], "harvest why takes one image or URL, but got several."),
         (["snakes/king/a.jpg"], "there is no folder snakes."),
         (["dataset", "snakes/king/a.jpg"], "snakes/king/a.jpg is not in dataset."),
@@ -343,7 +347,7 @@ def test_the_history_is_shown_while_a_class_is_missing(root: Path, harvest: Harv
 
     assert result.code == 0
     assert result.lines[0] == f"king/{name(3)} is kept"
-    assert result.err == "warning: 25 of 25 images of king are gone from dataset. Nothing was recorded.\n"
+    assert result.err == "warning: dataset: 25 of 25 images of king are gone. Nothing was recorded.\n"
 
 
 # For programs, and against them.

@@ -64,7 +64,8 @@ def test_commands_name_damaged_images(cli) -> None:
     assert cli("status").code == 0
     checked = cli("status", "--check-shards")
     assert checked.code == 3
-    assert "1 damaged in shard-000000.tar" in checked.err
+    assert "dataset: images in shards (1 in shard-000000.tar) are damaged. Nothing was recorded." in checked.err
+    assert not checked.out.strip()
     assert cli("status", "--check-shards", "--accept-missing").code == 0
     assert "1 image to be downloaded again" in cli("restore", "dataset", "--last").out
 

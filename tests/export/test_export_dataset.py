@@ -324,6 +324,17 @@ def test_an_image_that_changes_during_the_export(exported: ExportDataset, tmp_pa
             place_image(other, tmp_path / "out" / f"{name}.jpg")
 
 
+def test_the_cache_is_named_once(root: Path) -> None:
+    """The export that creates the cache next to the dataset says where it is; the next one has nothing to say."""
+    cache = root.with_name(f"{root.name}.runs") / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    for is_named in (True, False):
+        messages: list[str] = []
+        prepare_export(root, ExportOptions(), say=messages.append)
+        assert any(f"kept in {cache}," in text for text in messages) is is_named
+        assert cache.is_dir()
+
+
 def test_links_are_not_exported(root: Path, tmp_path: Path) -> None:
     """Symbolic links in a class folder, and class folders that are links, are left out, with a message."""
     secret = tmp_path / "elsewhere"
@@ -337,7 +348,8 @@ def test_links_are_not_exported(root: Path, tmp_path: Path) -> None:
 
     assert "mamba" not in exported.classes
     assert not [image for image in exported.images if "secret" in image.file_name]
-    assert any(text.startswith("2 images not exported: a symbolic link") for text in messages)
+    for path in ("king/secret.jpg", "mamba"):
+        assert f"{path} is not exported: a symbolic link, which is not followed" in messages
 
 
 def test_a_newer_ledger(root: Path) -> None:

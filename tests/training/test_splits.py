@@ -226,7 +226,7 @@ def test_T01_the_last_pictures_of_a_class_train(tmp_path: Path) -> None:
     known = {content(20): SplitPart.VALID, content(21): SplitPart.TEST}
     split = split_rows(labelled, range(11), remembered=known)
     assert shares(labelled, split)["b"][0] == 1
-    assert "the only ones left of their class" in split.notes[0]
+    assert "no other image was left of the class" in split.notes[0]
 
 
 def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_T05_merged_groups_go_to_train(tmp_path: Path) -> None:
     split = split_rows(labelled, numbers, remembered=known)
     assert split.merged == (valid,)
     assert split.parts[valid] == split.parts[test] == SplitPart.TRAIN
-    assert split.notes[0].startswith("2 images of one group were in different parts")
+    assert split.notes[0].startswith("2 images moved to train, as images of one group were in different parts: ")
     assert paths(labelled)[valid] in split.notes[0]
     again = split_rows(labelled, numbers, remembered=by_content(labelled, split))
     assert (again.merged, again.notes, again.parts) == ((), (), split.parts)
@@ -602,7 +602,7 @@ def test_open_conflicts_give_a_warning(tmp_path: Path) -> None:
     labelled = imagine(tmp_path, [("a", n) for n in range(40)] + [("b", n) for n in range(40, 80)])
     conflicts = (Conflict(1, "a", "000003.jpg", "b"), Conflict(2, "a", "gone.jpg", "b"))
     labelled = replace(labelled, ledger_facts=LedgerFacts(conflicts=conflicts))
-    assert "1 images have an open conflict between two classes" in warned(labelled)
+    assert "1 image has an open conflict between two classes" in warned(labelled)
     assert "a/000003.jpg (or b?)" in warned(labelled)
 
 

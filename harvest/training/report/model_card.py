@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harvest.counts_as_text import count
 from harvest.files.markdown_and_yaml import escape_markdown, quote_yaml
-from harvest.html_report.number_format import count, percent, range_text
+from harvest.html_report.number_format import percent, range_text
 from harvest.labelled_pictures.find_files import SplitPart
 from harvest.licences import NO_ASSERTION
 from harvest.training.network.efficientnet_lite import MODEL_TYPE

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest import charts
-from harvest.html_report import number_format
+from harvest.counts_as_text import count
 from harvest.training.report import mistakes, result_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SplitTable(NamedTuple):
 
 def draw_matrix(judgement: PartEvaluation, labels: Sequence[str]) -> Markup:
     """Draw the confusion matrix of an evaluation."""
-    caption = f"Confusion matrix of {number_format.count(judgement.count, 'image')} of {judgement.part}"
+    caption = f"Confusion matrix of {count(judgement.count, 'image')} of {judgement.part}"
     return charts.confusion(judgement.confusion, labels, caption=caption)
 
 
@@ -79,7 +79,7 @@ def unmeasured_metrics(data: ReportData) -> list[str]:
 
 def _unmeasured_parts(data: ReportData, candidate: Candidate, judgement: PartEvaluation) -> Iterator[str]:
     if judgement.lost:
-        lost = number_format.count(judgement.lost, "image")
+        lost = count(judgement.lost, "image")
         yield f"{lost} of {judgement.part} could not be predicted: deleted, or the {candidate.name} network diverged."
     elif not judgement.count:
         yield f"The {judgement.part} part has no images."
