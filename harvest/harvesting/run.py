@@ -228,6 +228,8 @@ class HarvestRun:
         )
         run_in_thread(run, stop=pipeline.stop)
         self.summary.notes += workers.notes if workers else []
+        if left := self.summary.unrequested:
+            self.summary.notes.append(f"images of these hosts that are left for the next run: {left:,}")
         if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
             self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
 

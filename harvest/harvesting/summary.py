@@ -96,6 +96,7 @@ class Summary:
     conflicts: int = 0
     near_duplicates: int = 0  # images of the dataset that may be copies of each other
     set_aside: int = 0
+    unrequested: int = 0  # hits whose host got no more requests in this run: they are left for the next
     interrupted: bool = False
     dry_run: bool = False
 
