@@ -52,6 +52,17 @@ def test_images_of_a_parked_host_are_left(internet, cli):
     assert cli("-c", "URLS", "q.csv", "--json").json["total"]["new"] >= 4
 
 
+@pytest.mark.usefixtures("served")
+def test_skipped_lines_of_a_list_are_reported(cli):
+    """The summary names the lines of a list that are not URLs."""
+    with (cli.folder / "list.txt").open("a") as file:
+        file.write("\nwww.example.com/a.jpg")
+
+    run = cli("-c", "URLS", "q.csv")
+
+    assert "list.txt: skipped 1 line without a usable URL (line 9)" in run.out
+
+
 def test_refresh_retries_dead_urls(internet, cli, served):
     """`--refresh` requests a dead URL again; the same command without it does not."""
     cli("-c", "URLS", "q.csv")
