@@ -71,6 +71,20 @@ def test_json_parses_alone_and_adds_up(harvested):
     assert "found (" not in run.err  # no progress
 
 
+def test_licences_are_counted_as_the_table_counts(internet, cli):
+    """The number of known licences is about the classes of the query file, as the table above it is."""
+    internet.flickr.add_results(CORAL, 3)
+    internet.flickr.add_results(KING, 2)
+    write(cli.folder)
+    cli("-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+
+    assert re.search(r"coral_snake +3 ", run.out)
+    assert "licence known for 3 of 3" in run.out
+
+
 def test_json_of_a_failed_run(cli):
     """With `--json`, an error is text on standard error, and standard output stays empty."""
     run = cli("not_there.csv", "--json")
