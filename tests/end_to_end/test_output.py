@@ -137,9 +137,9 @@ def test_a_terminal_of_80_columns(internet, cli):
 
     assert max(cell_len(line) for line in terminal.shown) <= 80
     rows = [line.split() for line in terminal.shown]
-    assert ["class", "source", "done", "kept", "dup", "failed"] in rows
-    assert any(row[:2] == ["coral_snake", "bing"] and row[-4:] == ["5/5", "5", "0", "0"] for row in rows)
-    assert any("flickr" in row and row[-4:] == ["4/4", "4", "0", "0"] for row in rows)
+    assert ["class", "source", "done", "kept", "dup", "small", "failed"] in rows
+    assert any(row[:2] == ["coral_snake", "bing"] and row[-5:] == ["5/5", "5", "0", "0", "0"] for row in rows)
+    assert any("flickr" in row and row[-5:] == ["4/4", "4", "0", "0", "0"] for row in rows)
     assert any("images/s" in line and "9/9" in line for line in terminal.shown)
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is visible again
     assert " coral_snake     9    9      9" in terminal.shown
