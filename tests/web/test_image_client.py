@@ -699,7 +699,7 @@ def test_N16_proxy_cannot(scenario: Scenario, expected: str) -> None:
         assert verdict("https://img.example.test/a.jpg", proxy=proxy.url) == expected
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "ftp://x", "http://[::1"])
+@pytest.mark.parametrize("proxy", ["garbage", "socks5://127.0.0.1:1080", "http://", "ftp://x", "http://[::1"])
 def test_N16_unusable_proxy(proxy: str) -> None:
     """An unsupported proxy is an error, and is never silently bypassed."""
     with pytest.raises(UsageError, match="--proxy"):
