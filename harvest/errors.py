@@ -26,7 +26,7 @@ HarvestError                  1   exit code
 │   ├── DatasetBusy               another `harvest get` is using it
 │   ├── RunBusy                   another training is writing this run
 │   └── LedgerUnusable            corrupt, or from a newer version
-├── OutOfResources            6   the machine has no memory, threads or file descriptors left
+├── OutOfResources            6   the machine has no memory, threads or file descriptors left, or no Ray cluster
 └── Interrupted             130   stopped by the user; the same command continues
 """
 

@@ -81,7 +81,9 @@ class Verdict(StrEnum):
     GONE = "gone", "dead", "refused by the host, or no longer there", _RENDITION  # any final 4xx
     SERVER_ERROR = "server_error", "dead", "the host reported a server error", _RUN | _RENDITION  # 5xx, all attempts
     TOO_MANY_REDIRECTS = "too_many_redirects", "dead", "too many redirects", _RENDITION
-    HOST_PARKED = "host_parked", "dead", "the host asks for a longer wait than one run allows", _RUN
+    RATE_LIMITED = "rate_limited", "dead", "the host refuses more requests for now", _RUN
+    # No request was sent. The pipeline leaves such a hit for the next run; earlier versions recorded this verdict.
+    HOST_PARKED = "host_parked", "dead", "not requested: its host gets no more requests in this run", _RUN
     # A rule of ours forbids the download.
     BAD_ADDRESS = "bad_address", "refused", "not a valid image URL"
     BLOCKED_ADDRESS = (

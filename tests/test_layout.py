@@ -50,7 +50,7 @@ HOMES = {
     "aiohttp": {"web"},
     "yarl": {"web"},
     "protego": {"web"},
-    "socket": {"http_server", "web"},
+    "socket": {"distributed", "http_server", "web"},
     "ssl": {"web"},
     "requests": {"web", "providers"},  # flickrapi signs its requests
     "flickrapi": {"providers"},

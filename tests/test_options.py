@@ -55,6 +55,17 @@ def test_what_is_typed_becomes_the_options():
     )
 
 
+@pytest.mark.parametrize("day", ["yesterday", "2024-02-31"])
+def test_what_is_not_a_day_is_refused_with_an_example(day):
+    """The message about a wrong `--since` has the text and an example, and no date format."""
+    command = get_command(app).commands["get"]
+    with command.make_context("get", ["q.csv", "--since", day]) as context:
+        typed = as_keywords(RunOptions, context.params)
+
+    with pytest.raises(UsageError, match=f"since is '{day}'; it must be a day, such as 2024-05-31"):
+        from_keywords(RunOptions, typed)
+
+
 def test_a_query_keeps_its_own_filters():
     """The filters of a query win over those of the run, which fill in the rest."""
     options = RunOptions(filters=Filters(photos=True, colour="red", licence=LicenceFilter.OPEN))

@@ -94,6 +94,17 @@ def counts(summary: Summary) -> dict[str, int]:
     return {name: n for name, n in {**total.columns(), "left": total.left}.items() if n}
 
 
+def test_hits_of_a_parked_host_are_left(harvest):
+    """A hit that was not requested because its host is parked is left for the next run, however often."""
+    parked = Fetcher(gives=lambda hit: Verdict.HOST_PARKED if hit.rank > 2 else None)
+    assert counts(harvest(Scripted({"coral": hits(9)}), workers=parked)) == {"new": 2, "left": 7}
+    for _ in range(4):
+        assert counts(harvest(Scripted({}), workers=parked)) == {"left": 7}
+    assert harvest.summary.unrequested == 7
+
+    assert counts(harvest(Scripted({}), workers=Fetcher())) == {"new": 7}
+
+
 def test_from_hits_to_files(harvest):
     """Hits of all providers become files, and the summary adds up."""
     summary = harvest(

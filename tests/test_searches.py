@@ -108,6 +108,19 @@ def test_passing_failures_get_three_runs(dataset: Dataset) -> None:
     dataset.close()
 
 
+def test_hits_of_parked_hosts_are_never_given_up(dataset: Dataset) -> None:
+    """Hits that earlier versions gave up because their host was parked are tried again, however often."""
+    search = dataset.begin_search(a_query(), "BING", 10).id
+    (task,) = dataset.record_hits(search, "king", [a_hit(1)])
+    for _ in range(5):
+        assert isinstance(task, Task)
+        dataset.record_verdicts([HitVerdict(task.id, Verdict.HOST_PARKED, "asks to wait")])
+        dataset = again(dataset)
+        assert dataset.unsettled_tasks(search) == [task]
+        assert dataset.recheck_hits([task]) == [task]
+    dataset.close()
+
+
 def test_recorded_hits_are_looked_up_again(dataset: Dataset) -> None:
     """A hit that waited is a task still, or has the verdict that its photograph got."""
     left = find(dataset, [a_hit(1), a_hit(2), a_hit(3)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
 
 import typer
@@ -37,8 +36,6 @@ def as_keywords(options: type, typed: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for field in all_options(options):
         value = typed[field.keyword]
-        if isinstance(value, datetime):
-            value = value.date().isoformat()
         option = field.option
         assert option is not None
         if option.turns_off:
@@ -61,15 +58,12 @@ def _parameter(field: OptionField, completion: Callable[..., Any] | None) -> ins
         kind, default = list[str], None  # Typer collects the values of a repeated option in a list
     elif option.turns_off:
         default = False
-    elif option.is_day:
-        kind = datetime
     info = typer.Option(
         *option.flags,
         help=option.help,
         metavar=option.metavar,
         min=option.min,
         max=option.max,
-        formats=["%Y-%m-%d"] if option.is_day else None,
         autocompletion=completion,
     )
     if default is None:

@@ -103,7 +103,7 @@ class HarvestProgress:
         for name in ("class", "source"):
             table.add_column(name, no_wrap=True, overflow="ellipsis")
         table.add_column("")
-        for name in ("done", "kept", "dup", "failed"):
+        for name in ("done", "kept", "dup", "small", "failed"):
             table.add_column(name, justify="right", no_wrap=True)
         before = ""
         for line in self._rows(summary):
@@ -131,10 +131,11 @@ class HarvestProgress:
         return f"{rate} · {total.settled}/{total.found} · {console.format_duration(seconds)}"
 
 
-def _cells(line: SummaryLine) -> tuple[ProgressBar, str, str, str, str]:
+def _cells(line: SummaryLine) -> tuple[ProgressBar | str, ...]:
     from rich.progress_bar import ProgressBar
 
     columns = line.columns()
-    failed = columns["dead"] + columns["bad"] + columns["refused"] + columns["small"]
+    failed = columns["dead"] + columns["bad"] + columns["refused"]
     bar = ProgressBar(total=max(line.found, 1), completed=line.settled, width=16)
-    return (bar, f"{line.settled}/{line.found}", str(columns["new"]), str(columns["dup"]), str(failed))
+    counts = (columns["new"], columns["dup"], columns["small"], failed)
+    return (bar, f"{line.settled}/{line.found}", *map(str, counts))

@@ -76,8 +76,8 @@ def _row(summary: Summary, line: SummaryLine, used: Sequence[str]) -> list[str]:
 
 def _facts(summary: Summary) -> list[str]:
     facts = [console.format_duration(summary.seconds), console.format_size(summary.bytes_read)]
-    if summary.pictures:
-        facts.append(f"licence known for {summary.licence_known} of {summary.pictures}")
+    if kept := sum(summary.kept.values()):
+        facts.append(f"licence known for {summary.licence_known} of {kept}")
     if summary.made_with_ai:
         facts.append(f"{summary.made_with_ai} made with AI, as their files state")
     if summary.conflicts:

@@ -91,8 +91,8 @@ class DatasetReader:
         """Return the number of shards with images, and of the images in them."""
         return shard_table.count_in_shards(self._ledger)
 
-    def count_licensed(self) -> int:
-        """Return the number of pictures on disk whose source states their licence."""
+    def count_licensed(self) -> dict[str, int]:
+        """Return the number of pictures of each class on disk whose source states their licence."""
         return self._pictures.count_licensed()
 
     def count_made_with_ai(self) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import threading
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ T = TypeVar("T")
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 _STORE_BYTES = 256 * 2**20  # of shared memory for reports on their way; one has 8 MB
 _START_SECONDS = "120"  # for Ray's first server, whose default of 30 is not enough on a busy machine
+_CONNECT_SECONDS = 20.0  # for the head node of a cluster to accept a connection
 _CLOSE_SECONDS = 2.0  # for a worker to store what it learnt about hosts
 
 
@@ -94,6 +96,21 @@ def set_token() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
+def _check_reachable(address: str) -> None:
+    """Raise `OutOfResources` if nothing accepts connections at `host:port`: Ray itself would retry for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return  # `auto`, or something that Ray refuses at once
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise OutOfResources(
+            f"There is no Ray cluster at {address}: {error}",
+            "Check the address and the port (6379 unless `ray start --head --port` set another), that Ray runs there "
+            "(`ray status`), and that no firewall is between.",
+        ) from error
+
+
 def _connect(ray: Any, address: str | None, count: int | None) -> None:
     own: dict[str, Any] = {
         "address": "local",
@@ -101,6 +118,8 @@ def _connect(ray: Any, address: str | None, count: int | None) -> None:
         "include_dashboard": False,
         "object_store_memory": _STORE_BYTES,
     }
+    if address:
+        _check_reachable(address)
     with _keep_signal_handlers():
         try:
             ray.init(**({"address": address} if address else own), configure_logging=False, log_to_driver=False)

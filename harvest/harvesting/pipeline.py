@@ -21,6 +21,7 @@ from harvest.harvesting.search import HitFound, ProviderSearch, Searcher, Search
 from harvest.harvesting.summary import UNASKED, ProviderProblem
 from harvest.harvesting.target import WINDOW, Target
 from harvest.models import Outcome, Refusal, Task
+from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from harvest.harvesting.summary import Summary, SummaryLine
     from harvest.models import Hit, Query
     from harvest.providers.base import Provider
-    from harvest.verdicts import Verdict
     from harvest.web.request_search_pages import SearchSession
 
 T = TypeVar("T")
@@ -255,12 +255,15 @@ class Pipeline:
         """Record outcomes in batches: those that arrive while one batch is written make the next."""
         while True:
             batch = await _take_batch(self._outcomes, GATHER)
-            within, beyond = self._target.split(batch)
+            requested = [outcome for outcome in batch if not _is_unrequested(outcome)]
+            unrequested = [outcome for outcome in batch if _is_unrequested(outcome)]
+            self._summary.unrequested += len(unrequested)
+            within, beyond = self._target.split(requested)
             verdicts = await self._use_ledger(self._deduplicator.record_outcomes, within)
             for outcome, verdict in zip(within, verdicts, strict=True):
                 self._summary.count(outcome, self._in_flight.search_of(outcome.task).provider, verdict)
                 self._finish(outcome.task)
-            for outcome in beyond:
+            for outcome in (*beyond, *unrequested):
                 self._finish(outcome.task)
             for outcome in batch:
                 if self._workers is not None:
@@ -322,6 +325,11 @@ class Pipeline:
         except TimeoutError:
             log.debug("some downloads were not placed in time; the next run resumes them")
         self._over.set()
+
+
+def _is_unrequested(outcome: Outcome) -> bool:
+    """Return whether no request was sent for a hit, because its host gets no more of them in this run."""
+    return isinstance(outcome.result, Refusal) and outcome.result.verdict is Verdict.HOST_PARKED
 
 
 async def _take_batch(queue: asyncio.Queue[T], seconds: float = 0.0, most: int = 256) -> list[T]:

@@ -179,7 +179,8 @@ class HarvestRun:
         summary.kept = {name: dataset.count_present(name) for name in summary.classes}
         summary.conflicts = len(dataset.conflicts())
         summary.pictures = sum(dataset.counts().values())
-        summary.licence_known = dataset.count_licensed()
+        licensed = dataset.count_licensed()
+        summary.licence_known = sum(licensed.get(name, 0) for name in summary.classes)
         summary.made_with_ai = dataset.count_made_with_ai()
         summary.set_aside = deduplicator.set_aside
         summary.near_duplicates = sum(map(len, dataset.near_duplicates()))
@@ -229,6 +230,8 @@ class HarvestRun:
         )
         run_in_thread(run, stop=pipeline.stop)
         self.summary.notes += workers.notes if workers else []
+        if left := self.summary.unrequested:
+            self.summary.notes.append(f"images of these hosts that are left for the next run: {left:,}")
         if bugs := self.summary.total().verdicts[Verdict.INTERNAL_ERROR]:
             self.summary.notes.append(_INTERNAL_ERRORS.format(bugs))
 

@@ -164,7 +164,7 @@ class Searcher(threading.Thread):
         for task in self._channel.unfinished_tasks(search):
             self._channel.put(TaskResumed(search, task))
         self._searches_left -= 1
-        warnings = () if self._searches_left else tuple(self._describe_low_quality())
+        warnings = (*self._provider.warnings(), *(() if self._searches_left else self._describe_low_quality()))
         self._channel.put(SearchFinished(search, end, progress.count, progress.error or self._failure, warnings))
         return search.limit if search.finished else progress.count
 

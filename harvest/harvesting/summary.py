@@ -91,11 +91,12 @@ class Summary:
     seconds: float = 0.0
     bytes_read: int = 0
     pictures: int = 0  # in the whole dataset, also of classes that were not asked for
-    licence_known: int = 0  # of those
-    made_with_ai: int = 0  # of those, as their downloads stated
+    licence_known: int = 0  # of those that `kept` counts
+    made_with_ai: int = 0  # in the whole dataset, as their downloads stated
     conflicts: int = 0
     near_duplicates: int = 0  # images of the dataset that may be copies of each other
     set_aside: int = 0
+    unrequested: int = 0  # hits whose host got no more requests in this run: they are left for the next
     interrupted: bool = False
     dry_run: bool = False
 

@@ -246,11 +246,14 @@ class PictureTable:
         """Return the number of pictures of a class on disk."""
         return self._ledger.scalar("SELECT count(*) FROM picture WHERE state = 'present' AND class = ?", class_name)
 
-    def count_licensed(self) -> int:
-        """Return the number of pictures on disk whose source states their licence."""
-        return self._ledger.scalar(
-            "SELECT count(*) FROM hit CROSS JOIN picture ON picture.id = hit.picture"  # in this order: most have none
-            " WHERE evidence = 'stated' AND picture.hit = hit.id AND +state = 'present'"
+    def count_licensed(self) -> dict[str, int]:
+        """Return the number of pictures of each class on disk whose source states their licence."""
+        return dict(
+            self._ledger.rows(
+                "SELECT picture.class, count(*)"
+                " FROM hit CROSS JOIN picture ON picture.id = hit.picture"  # in this order: most have none
+                " WHERE evidence = 'stated' AND picture.hit = hit.id AND +state = 'present' GROUP BY picture.class"
+            )
         )
 
     def count_made_with_ai(self) -> int:

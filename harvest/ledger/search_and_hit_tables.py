@@ -57,7 +57,7 @@ class SearchTable:
     def _waiting(self) -> str:
         """The SQL condition for hits that earlier runs left unfinished."""
         again = ", ".join(f"'{verdict}'" for verdict in sorted(self.again)) or "NULL"
-        passing = f"(verdict IN ({_TRANSIENT}) AND attempts < {ATTEMPTS})"
+        passing = f"(verdict IN ({_TRANSIENT}) AND attempts < {ATTEMPTS}) OR verdict = '{Verdict.HOST_PARKED}'"
         return f"run IS NOT ? AND (verdict IS NULL OR verdict IN ({again}) OR {passing})"
 
     def begin_search(self, query: Query, provider: str, limit: int) -> SearchRecord:
@@ -224,7 +224,7 @@ class SearchTable:
         if verdict in self.again:
             return False
         if Verdict(verdict).is_transient:
-            return attempts >= ATTEMPTS
+            return attempts >= ATTEMPTS and verdict != Verdict.HOST_PARKED
         return verdict not in _BY_OPTIONS
 
     def record_verdicts(self, verdicts: Sequence[HitVerdict]) -> None:

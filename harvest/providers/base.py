@@ -81,6 +81,10 @@ class Provider(ABC):
         """Return what the user should know about this provider before it is searched."""
         return []
 
+    def warnings(self) -> list[str]:
+        """Return what the user should know about the results of the last search, once."""
+        return []
+
     @abstractmethod
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:
         """Yield the hits of a query, best first. End when there are no more, or raise a `ProviderError`."""

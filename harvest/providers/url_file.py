@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harvest.models import Query
     from harvest.web.request_search_pages import SearchSession
 
+_MOST_NAMED = 5  # skipped lines whose numbers the warning has
 _COLUMNS = {  # column names in use → our names
     name: ours
     for ours, names in {
@@ -49,16 +50,53 @@ class Urls(Provider):
     probe: ClassVar = None
     supported_filters: ClassVar = frozenset({"licence"})  # stated in the file for each image
 
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self._skipped: _SkippedLines | None = None
+
     def search(self, query: Query, pages: SearchSession) -> Iterator[Hit]:  # noqa: ARG002 - makes no request
         """Yield the URLs of the file that the query names, in its order."""
         path = Path(query.text)
         rank = 0
-        for row in read_rows(path, _COLUMNS):
+        self._skipped = skipped = _SkippedLines(path)
+        for number, row in read_rows(path, _COLUMNS, skipped.add):
             if url := answer_values.parse_url(row.get("url")):
                 rank += 1
                 yield _hit(row, url, rank)
+            else:
+                skipped.add(number)
         if not rank:
+            self._skipped = None
             raise Unavailable(f"{path} holds no URL.", "A URL begins with http:// or https://.")
+
+    def warnings(self) -> list[str]:
+        """Return how many lines of the last file are not usable URLs, and the numbers of the first ones."""
+        skipped, self._skipped = self._skipped, None
+        return [skipped.describe()] if skipped and skipped.count else []
+
+
+class _SkippedLines:
+    """The number of lines of a file that are not usable URLs, and the first of them: the file may be very long."""
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._path = path
+        self._first: list[int] = []
+
+    def add(self, number: int) -> None:
+        """Count a line."""
+        self.count += 1
+        if len(self._first) < _MOST_NAMED:
+            self._first.append(number)
+
+    def describe(self) -> str:
+        """Return the warning."""
+        noun = "row" if self._path.suffix.casefold() == ".parquet" else "line"
+        numbers = ", ".join(map(str, self._first)) + (", …" if self.count > len(self._first) else "")
+        return (
+            f"{self._path}: skipped {self.count:,} {noun}{'' if self.count == 1 else 's'} without a usable URL "
+            f"({noun} {numbers}). A URL begins with http:// or https://, and has no user name."
+        )
 
 
 def _hit(row: Mapping[str, object], url: str, rank: int) -> Hit:

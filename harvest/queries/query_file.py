@@ -156,7 +156,7 @@ def _wide(separator: str, columns: Sequence[str], known: frozenset[str] | None, 
             f"Put quotes around a cell that contains {separator!r}.",
         )
     row = {column: cells[i] if i < len(cells) else "" for i, column in enumerate(columns)}
-    spelling, text = row["class"], row["query"].strip()
+    spelling, text = row["class"].strip(" "), row["query"].strip()
     try:
         name = check_component(spelling)
     except ValueError as reason:

@@ -203,13 +203,19 @@ class ImageClient:
         headers = _HEADERS | _referer(referer, address)
         left = self._limits.total
         failures = 0
+        answer: Refusal | None = None  # the last one, if the host refused or failed
         while True:
             rules = None if address.host_and_port in self._trusted else self._rules
             if rules is not None and (refusal := await rules.find_refusal(address)):
                 return refusal
             headers["User-Agent"] = self._agents.choose(address.host)
             read = partial(self._read, address, rules, slot)
-            result, spent = await self._sender.send(address, headers, slot, read, left=left, failures=failures)
+            try:
+                result, spent = await self._sender.send(address, headers, slot, read, left=left, failures=failures)
+            except HostParked:
+                if answer is None:
+                    raise
+                return answer
             left -= spent
             if isinstance(result, Redirect):
                 redirects.count += 1
@@ -220,6 +226,7 @@ class ImageClient:
                     raise OtherDomain(str(address.url), redirects.count)
             elif isinstance(result, Failure):
                 failures += 1
+                answer = result.refusal if result.answered else answer
                 wait = 0.0 if result.busy else backoff_seconds(failures, self._jitter())
                 if not result.is_transient or failures >= self._limits.attempts or wait >= left:
                     self._hosts.record_failure(address.server, result)

@@ -74,7 +74,7 @@ def _failed_response(response: httpx.Response) -> Refusal | Failure:
     detail = f"HTTP {status}"
     wait = parse_retry_after(response.headers.get("retry-after"), utc_now())
     if status == _BUSY:
-        return Failure(Refusal(Verdict.HOST_PARKED, detail), wait=wait, busy=True, answered=True)
+        return Failure(Refusal(Verdict.RATE_LIMITED, detail), wait=wait, busy=True, answered=True)
     if status >= _ERRORS or status == _TIMEOUT:
         busy = status == _UNAVAILABLE and wait is not None
         return Failure(Refusal(Verdict.SERVER_ERROR, detail), wait=wait, busy=busy, answered=True)

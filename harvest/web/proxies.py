@@ -39,6 +39,7 @@ class Proxies:
     def __init__(self, explicit: str | None = None, *, trusted: Collection[str] = ()) -> None:
         self._trusted = trusted
         if explicit:
+            _check_not_a_word(explicit)
             proxy = _parse_proxy(explicit, "--proxy")
             self._by_scheme = {"http": proxy, "https": proxy}
         else:
@@ -85,6 +86,15 @@ def _variable(name: str) -> str:
         if os.environ.get(spelling):
             return spelling
     return "system settings"
+
+
+def _check_not_a_word(text: str) -> None:
+    """Raise `UsageError` for a name without scheme and port, such as a misplaced word; it would mean port 80."""
+    if ":" not in text:
+        raise UsageError(
+            f"--proxy is {text!r}, which has neither a scheme nor a port.",
+            "For example: --proxy http://proxy.example:3128",
+        )
 
 
 def _parse_proxy(text: str, origin: str) -> Proxy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import pytest
 
 import harvest as package
 from harvest.distributed import ray_cluster
-from harvest.errors import UsageError
+from harvest.errors import OutOfResources, UsageError
 from tests.datasets import tree
 from tests.distributed.many_domains import list_on_many_domains
 from tests.torture import outcome
@@ -119,6 +120,19 @@ def test_without_ray_there_is_one_error_before_anything_happens(tmp_path, monkey
 
     assert caught.value.hint == "pip install 'classharvest[ray]'"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_without_a_cluster_ends_the_run(host):
+    """Where nothing listens at --ray-address, the run ends at once with exit code 6 and names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"{host}:{server.getsockname()[1]}"
+
+    with pytest.raises(OutOfResources, match=f"There is no Ray cluster at {address}") as error:
+        ray_cluster._connect(None, address, 1)
+
+    assert error.value.exit_code == 6
+    assert "ray status" in error.value.hint
 
 
 @needs_ray

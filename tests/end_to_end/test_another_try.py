@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.internet.host_behaviour import picture
+from tests.web import Answer, Photo
+
 
 @pytest.fixture
 def served(internet, cli):
@@ -28,6 +31,36 @@ def test_an_ignored_opt_out_is_downloaded(cli):
     again = cli("-c", "URLS", "q.csv", "--json", "--ignore-opt-out")
 
     assert (counts(again)["found"], counts(again)["new"]) == (2, 2)
+
+
+def test_images_of_a_parked_host_are_left(internet, cli):
+    """A host that asks for a day's wait once keeps no image from being downloaded by a later run."""
+    busy = Answer(b"", status=429, headers={"Retry-After": "99999"})
+    internet.sites["busy.test"] = lambda request: busy if ".jpg" in request.path else Answer(b"", status=404)
+    (cli.folder / "list.txt").write_text("\n".join(f"https://busy.test/{n}.jpg" for n in range(20)))
+    (cli.folder / "q.csv").write_text("class,query\ncorals,list.txt\n")
+
+    first = cli("-c", "URLS", "q.csv", "--json").json
+    refused = first["total"]["verdicts"]["rate_limited"]
+    assert (first["total"]["dead"], first["total"]["left"]) == (refused, 20 - refused)
+    assert f"images of these hosts that are left for the next run: {20 - refused}" in first["notes"]
+    assert "left for the next run" in cli("why", "https://busy.test/19.jpg").out
+
+    for _ in range(4):
+        cli("-c", "URLS", "q.csv")
+    internet.sites["busy.test"] = lambda request: picture(Photo(int(request.path[1:].partition(".")[0])))
+    assert cli("-c", "URLS", "q.csv", "--json").json["total"]["new"] >= 4
+
+
+@pytest.mark.usefixtures("served")
+def test_skipped_lines_of_a_list_are_reported(cli):
+    """The summary names the lines of a list that are not URLs."""
+    with (cli.folder / "list.txt").open("a") as file:
+        file.write("\nwww.example.com/a.jpg")
+
+    run = cli("-c", "URLS", "q.csv")
+
+    assert "list.txt: skipped 1 line without a usable URL (line 9)" in run.out
 
 
 def test_refresh_retries_dead_urls(internet, cli, served):

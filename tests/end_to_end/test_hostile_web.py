@@ -102,7 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileRun]:
         assert not cli.strays.exists()
 
 
-SHORT = sorted(BEHAVIOURS.keys() - LONG - {"placeholder"})
+SHORT = sorted(BEHAVIOURS.keys() - LONG - {"placeholder", "patience"})
 
 
 @pytest.mark.parametrize("behaviour", SHORT)
@@ -119,6 +119,8 @@ def test_N01_unknown_names_are_given_up(run: HostileRun) -> None:
 def test_N05_a_host_that_asks_for_a_week_is_left_alone(run: HostileRun) -> None:
     """A host whose Retry-After is a week is not contacted again, and the message names it."""
     assert len(run.requests("patience")) <= 2
+    (row,) = (row for row in run.ran.json["classes"] if row["class"] == "of_patience")
+    assert row["verdicts"].get("rate_limited", 0) + row["left"] == 2
     assert any("patience.pictures.test asks to wait" in note for note in run.ran.json["notes"])
 
 

@@ -71,6 +71,20 @@ def test_json_parses_alone_and_adds_up(harvested):
     assert "found (" not in run.err  # no progress
 
 
+def test_licences_are_counted_as_the_table_counts(internet, cli):
+    """The number of known licences is about the classes of the query file, as the table above it is."""
+    internet.flickr.add_results(CORAL, 3)
+    internet.flickr.add_results(KING, 2)
+    write(cli.folder)
+    cli("-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+    write(cli.folder, CORALS)
+
+    run = cli("-c", "FLICKR", "snakes.csv", FLICKR_API_KEY=internet.flickr.key)
+
+    assert re.search(r"coral_snake +3 ", run.out)
+    assert "licence known for 3 of 3" in run.out
+
+
 def test_json_of_a_failed_run(cli):
     """With `--json`, an error is text on standard error, and standard output stays empty."""
     run = cli("not_there.csv", "--json")
@@ -123,9 +137,9 @@ def test_a_terminal_of_80_columns(internet, cli):
 
     assert max(cell_len(line) for line in terminal.shown) <= 80
     rows = [line.split() for line in terminal.shown]
-    assert ["class", "source", "done", "kept", "dup", "failed"] in rows
-    assert any(row[:2] == ["coral_snake", "bing"] and row[-4:] == ["5/5", "5", "0", "0"] for row in rows)
-    assert any("flickr" in row and row[-4:] == ["4/4", "4", "0", "0"] for row in rows)
+    assert ["class", "source", "done", "kept", "dup", "small", "failed"] in rows
+    assert any(row[:2] == ["coral_snake", "bing"] and row[-5:] == ["5/5", "5", "0", "0", "0"] for row in rows)
+    assert any("flickr" in row and row[-5:] == ["4/4", "4", "0", "0", "0"] for row in rows)
     assert any("images/s" in line and "9/9" in line for line in terminal.shown)
     assert "\x1b[?25h" in terminal.sent.rpartition("\x1b[?25l")[2]  # the cursor is visible again
     assert " coral_snake     9    9      9" in terminal.shown

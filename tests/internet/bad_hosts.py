@@ -84,7 +84,7 @@ def down(_: Request, __: Photo) -> Answer:
     return Answer(b"<h1>Internal Server Error</h1>", status=500)
 
 
-@host_behaviour(Verdict.HOST_PARKED)
+@host_behaviour(Verdict.RATE_LIMITED)
 def patience(_: Request, __: Photo) -> Answer:
     """Ask the client to wait a week."""
     return Answer(b"slow down", status=429, headers={"Retry-After": "604800"})

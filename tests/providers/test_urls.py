@@ -49,6 +49,41 @@ def written(columns, rows, path):
     return path.read_bytes()
 
 
+LONG = "https://example.com/" + "x" * 2**18
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "numbers"),
+    [
+        ("a.txt", f"{A}\n# mine\n\nftp://a.example/b.jpg\n{LONG}\n//a.example/b.jpg\n{B}", "4, 5, 6"),
+        ("a.csv", f"url,title\n{A},a\nhttps://me:secret@a.example/b.jpg,b\n\nhttp://a.example:99999/c.jpg,c", "3, 5"),
+        ("a.jsonl", json.dumps({"url": A}) + "\n{broken\n\n[]\n" + json.dumps({"title": "b"}), "2, 4, 5"),
+        ("a.txt", A + "\nnot a url" * 2000, "2, 3, 4, 5, 6, …"),
+    ],
+)
+def test_lines_without_a_usable_url_are_named(tmp_path, monkeypatch, name, content, numbers):
+    """One warning counts the lines that are not usable URLs and names the first ones, but never their content."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(content)
+    provider = Urls({})
+    assert A in [hit.url for hit in provider.search(Query(name, "king"), None)]
+
+    (warning,) = provider.warnings()
+    assert f"(line {numbers})" in warning
+    assert "secret" not in warning
+    assert provider.warnings() == []
+
+
+def test_rows_of_parquet_without_a_usable_url_are_named(tmp_path, monkeypatch):
+    """The warning about a Parquet file has the numbers of its rows."""
+    monkeypatch.chdir(tmp_path)
+    written(["url"], [[A], [None], ["b.jpg"]], tmp_path / "a.parquet")
+    provider = Urls({})
+    assert len(list(provider.search(Query("a.parquet", "king"), None))) == 1
+
+    assert "skipped 2 rows without a usable URL (row 2, 3)" in provider.warnings()[0]
+
+
 def test_it_is_never_part_of_all():
     """URLS is only used by name."""
     assert "URLS" not in providers.for_all({})

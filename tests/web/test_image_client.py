@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import threading
 import tracemalloc
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -329,18 +330,23 @@ def test_N05_retry_after(asked: str | Callable[[], str], least: float, most: flo
     assert least <= sum(fake.slept) <= max(most, 0.5)  # at least the slower pace after a refusal
 
 
-@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [("429 Too Many Requests", Verdict.RATE_LIMITED), ("503 Service Unavailable", Verdict.SERVER_ERROR)],
+)
 @pytest.mark.parametrize("asked", ["121", str(TEN_YEARS), "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_N05_too_much_to_ask(asked: str, status: str) -> None:
-    """A host that asks for more than two minutes is parked with all of its images; others continue."""
+def test_N05_too_much_to_ask(asked: str, status: str, refused: Verdict) -> None:
+    """A host that asks for more than two minutes is parked with the images not requested yet; others continue."""
     messages: list[str] = []
     refusal = answer(status=status, retry_after=asked)
     with HostileServer({f"/{n}.jpg": refusal for n in range(50)}) as busy, serve(answer(b"x")) as other:
         urls = [*(f"{busy.url}/{n}.jpg" for n in range(50)), f"{other.url}/a.jpg"]
         fake = FakeTime()
         results = gather(urls, say=messages.append, clock=fake.clock, sleep=fake.sleep)
-        assert len(busy.heads) <= 4
-    assert {result.verdict for result in results[:-1] if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
+        requested = len(busy.heads)
+    assert requested <= 4
+    verdicts = Counter(result.verdict for result in results[:-1] if isinstance(result, Refusal))
+    assert verdicts == {refused: requested, Verdict.HOST_PARKED: 50 - requested}
     assert len(results) == 51
     assert isinstance(results[-1], Body)
     assert sum(fake.slept) < 5
@@ -371,7 +377,10 @@ def test_N05_refused_again_and_again() -> None:
         urls = [f"{server.url}/{n}.jpg" for n in range(20)]
         results = gather(urls, clock=fake.clock, sleep=fake.sleep)
         assert len(server.heads) <= 12
-    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
+    assert {each.verdict for each in results if isinstance(each, Refusal)} == {
+        Verdict.RATE_LIMITED,
+        Verdict.HOST_PARKED,
+    }
 
 
 def test_N06_backoff() -> None:
@@ -690,7 +699,7 @@ def test_N16_proxy_cannot(scenario: Scenario, expected: str) -> None:
         assert verdict("https://img.example.test/a.jpg", proxy=proxy.url) == expected
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "ftp://x", "http://[::1"])
+@pytest.mark.parametrize("proxy", ["garbage", "socks5://127.0.0.1:1080", "http://", "ftp://x", "http://[::1"])
 def test_N16_unusable_proxy(proxy: str) -> None:
     """An unsupported proxy is an error, and is never silently bypassed."""
     with pytest.raises(UsageError, match="--proxy"):
@@ -825,7 +834,10 @@ def test_N20_known_host_that_refuses() -> None:
         urls = [f"http://live.staticflickr.com:{server.port}/{n}.jpg" for n in range(60)]
         results = gather(urls, clock=fake.clock, sleep=fake.sleep)
         assert len(server.heads) <= 24
-    assert {result.verdict for result in results if isinstance(result, Refusal)} == {Verdict.HOST_PARKED}
+    assert {each.verdict for each in results if isinstance(each, Refusal)} == {
+        Verdict.RATE_LIMITED,
+        Verdict.HOST_PARKED,
+    }
 
 
 def test_N20_redirects_wait_for_their_host_too() -> None:
