@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from harvest.duplicates.fingerprint import CONTENT, PACKED, SIDE, compute_fingerprint
 from harvest.duplicates.hamming_search import RADIUS
+from harvest.duplicates.hashes_in_memory import distinct_places
 from harvest.duplicates.index import DuplicateIndex, find_duplicates, group_duplicates
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.models import Fingerprint
@@ -65,10 +66,12 @@ def test_find_equals_comparing_all(monkeypatch) -> None:
         duplicates.add(key, one)
 
 
+@pytest.mark.parametrize("many", [30_000, 1 << 40])
 @pytest.mark.parametrize("indexed_at", [7, 40, 1000])
-def test_many_at_once_equal_one_by_one(monkeypatch, indexed_at: int) -> None:
-    """Fingerprints looked up together have the copies, and their order, that each has alone."""
+def test_many_at_once_equal_one_by_one(monkeypatch, indexed_at: int, many: int) -> None:
+    """Fingerprints looked up together, by an index or not, have the copies, and their order, that each has alone."""
     monkeypatch.setattr("harvest.duplicates.hashes_in_memory.UNINDEXED", indexed_at)
+    monkeypatch.setattr("harvest.duplicates.hashes_in_memory._MANY", many)
     monkeypatch.setattr("harvest.duplicates.hamming_search._CANDIDATES", 50)
     monkeypatch.setattr("harvest.duplicates.hamming_search._BATCH", 3)
     fingerprints = families(6, 90)
@@ -78,6 +81,15 @@ def test_many_at_once_equal_one_by_one(monkeypatch, indexed_at: int) -> None:
     assert sum(bool(any(copies)) for copies in alone[70:]) > 3
     assert duplicates.find_all(fingerprints) == alone
     assert duplicates.find_all([]) == []
+
+
+def test_distinct_places_in_steps(monkeypatch) -> None:
+    """The places of hashes that differ from all earlier ones of their row do not depend on how many rows are sorted."""
+    monkeypatch.setattr("harvest.duplicates.hashes_in_memory._ROWS", 3)
+    hashes = np.random.default_rng(2).integers(0, 9, (10, 18), dtype=np.uint64)
+    places = [(row, part) for row in range(10) for part in range(18)]
+    expected = [18 * row + part for row, part in places if hashes[row, part] not in hashes[row, :part]]
+    assert distinct_places(hashes).tolist() == expected
 
 
 def test_pairs_equal_comparing_all() -> None:

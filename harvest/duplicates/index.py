@@ -129,6 +129,8 @@ class DuplicateIndex:
             return copies
         packed = unpack(fingerprints)
         candidates = self._find_candidates(packed)
+        if not len(candidates.number):  # of most new images, nothing is near
+            return copies
         for some in split_into_batches(np.bincount(candidates.number, minlength=len(packed))):
             span = slice(*np.searchsorted(candidates.number, (some.start, some.stop)).tolist())
             for number, found in self._compare(packed, _Candidates(*(each[span] for each in candidates))):
