@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from harvest.errors import UsageError
+from harvest.labelled_pictures.image_reader import ImageReader
 from harvest.labelled_pictures.prediction_table import Prediction
 from harvest.models import Refusal
 from harvest.training import explain_predictions as explaining
@@ -229,6 +230,6 @@ def test_the_report_explains_what_is_there(tmp_path):
         for name in ("good", "bad", "gone")
     ]
 
-    found = explaining.explain_predictions(made, tmp_path, rows)
+    found = explaining.explain_predictions(made, ImageReader(tmp_path), rows)
 
     assert list(found) == [("a/good.png", "king_snake")]
