@@ -21,6 +21,7 @@ HarvestError                  1   exit code
 ├── LedgerMissing             3   the ledger of the dataset is missing: nothing was recorded
 ├── StorageError              6   the dataset cannot be written or read
 │   ├── CannotWrite               not a folder, no space left
+│   │   ├── LinkNotFollowed       a symbolic link is in its place
 │   │   └── ReadOnly              the folder can be read but not written
 │   ├── DatasetMoved              moved, renamed or deleted while it was being written
 │   ├── DatasetBusy               another `harvest get` is using it
@@ -145,6 +146,10 @@ class StorageError(HarvestError):
 
 
 class CannotWrite(StorageError):
+    pass
+
+
+class LinkNotFollowed(CannotWrite):
     pass
 
 

@@ -19,7 +19,7 @@ from harvest.cli.find_named_pictures import (
     is_dataset,
 )
 from harvest.cli.status_data import CHANGE_KINDS
-from harvest.errors import CannotWrite, DamagedShards, HarvestError, MissingFiles, ReadOnly, UsageError
+from harvest.errors import CannotWrite, DamagedShards, HarvestError, LinkNotFollowed, MissingFiles, ReadOnly, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def open_dataset(
     try:
         dataset = Dataset.open(root, accept_missing=accept_missing, check_shards=check_shards, say=console.note)
     except CannotWrite as error:
-        if not only_to_read:
+        if not only_to_read or isinstance(error, LinkNotFollowed):
             raise
         dataset = Dataset.open(
             root, accept_missing=accept_missing, check_shards=check_shards, read_only=True, say=console.note

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvest.errors import CannotWrite, ReadOnly, StorageError
+from harvest.errors import CannotWrite, LinkNotFollowed, ReadOnly, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,12 +215,12 @@ def write_error(path: Path, error: OSError) -> CannotWrite:
     return kind(f"cannot write {path}: {reason} ({describe_free_space(path)})", hint)
 
 
-def _link_refusal(path: Path) -> CannotWrite:
+def _link_refusal(path: Path) -> LinkNotFollowed:
     try:
         target = f" to {path.readlink()}"
     except OSError:
         target = ""
-    return CannotWrite(
+    return LinkNotFollowed(
         f"{path} is a symbolic link{target}. harvest does not follow it, and does not change its target.",
         "Replace the link by its target, or remove it. Then run the same command again.",
     )
