@@ -82,7 +82,7 @@ def test_P03_a_dataset_on_a_full_disk_is_read(
     words = [command, root] if command == "status" else [command, root, name(0)]
     usual = harvest(*words)
 
-    def fail(path: Path) -> None:
+    def fail(path: Path, *_: object) -> None:
         raise CannotWrite(f"cannot write {path}: the disk is full")
 
     monkeypatch.setattr(Ledger, "open", fail)
