@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
@@ -14,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser
 
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 FLAGS = (
@@ -44,11 +43,3 @@ def chromium() -> Iterator[Browser]:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-@cache
-def window(browser: Browser, **options: bool) -> BrowserContext:
-    """Return a context whose window stays open: a window for each page takes as much CPU as the page, 0.9 s."""
-    context = browser.new_context(**options)
-    context.new_page()
-    return context

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser import chromium, window
+from tests.browser import chromium
 from tests.datasets import copied
 from tests.review.fake_server import FakeDataset, serve
 from tests.review.reviews import Review
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 # Images are shown before the keys and buttons are connected.
 STARTED = ":root:has(#queues [aria-current]) .tile.loaded"
-DESKTOP = {"width": 1440, "height": 900}
 SKIP_CARD = "localStorage.setItem('harvest-first-card', '1')"
 
 
@@ -64,27 +63,10 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @contextmanager
-def open_page(
-    browser: Browser,
-    address: str,
-    link: str = "",
-    *,
-    viewport: dict[str, int] = DESKTOP,
-    color_scheme: str = "light",
-    context: BrowserContext | None = None,
-    **device: bool,
-) -> Iterator[Page]:
-    """Open a page without cookies or anything stored; check at the end that it had no error and asked no other origin.
-
-    `device` are options of its context, if it is not given: `has_touch`, `is_mobile`.
-    """
-    context = context or window(browser, **device)
-    context.clear_cookies()
+def open_page(browser: Browser, address: str, link: str = "", **options: Any) -> Iterator[Page]:
+    """Open a page in a fresh profile; check at the end that it raised no error and asked no other origin."""
+    context = browser.new_context(**({"viewport": {"width": 1440, "height": 900}} | options))
     page = context.new_page()
-    stored = {"origin": address.rstrip("/"), "storageTypes": "local_storage"}  # by an earlier server on this port
-    context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
-    page.set_viewport_size(viewport)
-    page.emulate_media(color_scheme=color_scheme)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
@@ -95,8 +77,6 @@ def open_page(
     page.add_init_script(SKIP_CARD)
     page.goto(address + link)
     page.wait_for_selector(STARTED)
-    try:
-        yield page
-    finally:
-        page.close()
+    yield page
+    context.close()
     assert problems == []

@@ -6,22 +6,10 @@ import re
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.review.conftest import STARTED, open_page
 from tests.review.fake_server import FakeDataset, serve
 from tests.review.reviews import wait_for as wait_until
 from tests.review.test_page_grid import press, state_of, wait_for
-
-
-@pytest.fixture
-def page_with_a_clock(browser, address):
-    """Open the page in a context of its own, in which the clock is that of the test."""
-    context = browser.new_context()
-    with open_page(browser, address, context=context) as page:
-        page.clock.install()
-        yield page
-    context.close()
 
 
 def test_changes_from_elsewhere_appear(page, dataset):
@@ -57,9 +45,9 @@ def test_decisions_wait_for_a_server_that_stopped(browser):
         opened.__exit__(None, None, None)
 
 
-def test_a_server_that_does_not_answer_is_in_the_bar(page_with_a_clock, dataset):
+def test_a_server_that_does_not_answer_is_in_the_bar(page, dataset):
     """After some seconds without an answer the bar says so and counts; once it answers, each decision is made once."""
-    page = page_with_a_clock
+    page.clock.install()
     with dataset.lock:
         page.keyboard.press("x")
         page.keyboard.press("x")
@@ -70,10 +58,11 @@ def test_a_server_that_does_not_answer_is_in_the_bar(page_with_a_clock, dataset)
     assert [body["action"] for body in dataset.log] == ["reject", "reject"]
 
 
-def test_a_server_that_does_not_answer_gets_no_second_question(page_with_a_clock, dataset):
+def test_a_server_that_does_not_answer_gets_no_second_question(page, dataset):
     """While one question about changes is unanswered, none follows, however long it takes."""
-    page, asked = page_with_a_clock, []
+    asked = []
     page.on("request", lambda sent: asked.append(sent.url) if "/api/changes" in sent.url else None)
+    page.clock.install()
     with dataset.lock:
         wait_until(lambda: page.evaluate("dispatchEvent(new Event('focus'))") and len(asked) == 1)
         page.evaluate("for (let times = 0; times < 5; times += 1) dispatchEvent(new Event('focus'))")
