@@ -107,7 +107,7 @@ def test_a_word_that_the_other_queries_share_says_little():
 
 
 def test_the_right_word_for_the_wrong_thing_is_low():
-    """Colour charts are no red apples, even if every other query finds apples and fruits."""
+    """Colour charts are not red apples, even if every other query finds apples and fruits."""
     others = {f"{colour} apple fruit": [f"{colour} apple fruit"] * 9 for colour in ("green", "yellow", "pink")}
 
     assert _judge({"red apple fruit": CHARTS, **others}) == ["red apple fruit"]

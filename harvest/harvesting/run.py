@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harvest import providers as registry
 from harvest.contain_unexpected_errors import ENDS_THE_RUN, provider_failure
+from harvest.counts_as_text import count_images
 from harvest.dataset import Dataset
 from harvest.default_callbacks import ignore_message
 from harvest.errors import HarvestError, ProviderError, UsageError
@@ -163,7 +164,7 @@ class HarvestRun:
         summary.kept = {name: dataset.count_present(name) for name in summary.classes}
         if dataset.provenance_read:
             summary.notes.append(
-                f"new ledger: read where {dataset.provenance_read:,} images come from back from their files"
+                f"new ledger: the sources of {count_images(dataset.provenance_read)} were read from their files"
             )
         dataset.retry_verdicts(self.options.verdicts_to_retry)
         if other := _describe_other_forms(self.options.recipe, dataset.record_transform(self.options.recipe)):

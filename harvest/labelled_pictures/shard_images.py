@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harvest.dataset import ReadOnlyDataset
 from harvest.duplicates.stored_fingerprints import unpack
 from harvest.errors import StorageError
-from harvest.labelled_pictures.image_reader import ImageInShard, ImageReader
+from harvest.labelled_pictures.image_reader import ImageInShard
 from harvest.labelled_pictures.size_and_fingerprint_cache import LONGEST_SIDE, DecodedFile
 from harvest.models import Fingerprint
 
@@ -37,8 +37,11 @@ def read_shard_images(root: Path) -> Iterator[tuple[ShardImage, DecodedFile]]:
             yield image, decoded
 
 
-def open_reader(root: Path) -> ImageReader:
-    """Return what reads the images of a dataset, also those that are in its shards."""
+def find_in_shards(root: Path) -> dict[str, ImageInShard]:
+    """Return where the images in the shards of a dataset are, by their paths; without a usable ledger there are none.
+
+    Unlike `read_shard_images`, this reads no fingerprints.
+    """
     in_shards = {}
     with suppress(StorageError):
         dataset = ReadOnlyDataset.open(root)
@@ -46,7 +49,7 @@ def open_reader(root: Path) -> ImageReader:
             with dataset:
                 for class_name, name, content, place in dataset.list_shard_places():
                     in_shards[f"{class_name}/{name}"] = ImageInShard(place, content)
-    return ImageReader(root, in_shards)
+    return in_shards
 
 
 def _decoded_file(image: ShardImage) -> DecodedFile | None:

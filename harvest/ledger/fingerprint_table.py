@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from harvest.ledger.database import Ledger
 
 
+# For a query about pictures: NULL where there is no fingerprint.
+FINGERPRINT_OF_PICTURE = "(SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id)"
+
+
 def save_fingerprint(ledger: Ledger, picture: int, fingerprint: bytes | None) -> None:
     """Save the fingerprint of a picture, or with `None` remove it."""
     if fingerprint is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harvest.files.ledger_names_to_paths import Area, FileStat
 from harvest.ledger import hit_table, near_duplicate_table
 from harvest.ledger.database import now
-from harvest.ledger.fingerprint_table import move_fingerprint, save_fingerprint
+from harvest.ledger.fingerprint_table import FINGERPRINT_OF_PICTURE, move_fingerprint, save_fingerprint
 from harvest.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def add_own_file(ledger: Ledger, spot: FileKey, content: str, seen: FileStat) ->
         now(),
     )
     copy = ledger.first_row(
-        "SELECT pixels, width, height, format, (SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id)"
+        f"SELECT pixels, width, height, format, {FINGERPRINT_OF_PICTURE}"
         " FROM picture WHERE content = ? AND examined AND id <> ?",
         content,
         number,

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harvest.ledger import hit_table
+from harvest.ledger.fingerprint_table import FINGERPRINT_OF_PICTURE
 from harvest.models import Fingerprint
 from harvest.verdicts import Verdict
 
@@ -192,7 +193,7 @@ class RecipeRows:
 _IMAGES = (
     "SELECT picture.id, picture.state, picture.class, picture.name, picture.shelved, picture.raw, picture.content,"
     " coalesce(first.body, picture.body), coalesce(first.pixels, picture.pixels),"
-    " (SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id),"
+    f" {FINGERPRINT_OF_PICTURE},"
     " picture.width, picture.height, picture.original_width, picture.original_height, picture.format, picture.hit,"
     " picture.own, picture.touched, picture.reviewed, picture.rating, run.transform, picture.source_type,"
     " first.id IS NOT NULL"

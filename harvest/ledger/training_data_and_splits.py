@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harvest.files.shard_files import ShardPlace
+from harvest.ledger.fingerprint_table import FINGERPRINT_OF_PICTURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,8 +69,7 @@ class ShardImage(NamedTuple):
 
 def list_shard_images(ledger: Ledger) -> list[ShardImage]:
     """Return the images on disk that are in shards."""
-    fingerprint = "(SELECT data FROM fingerprint WHERE fingerprint.picture = picture.id)"
-    rows = ledger.rows(f"SELECT {_IN_SHARD}, width, height, {fingerprint} FROM picture {_HAS_PLACE}")
+    rows = ledger.rows(f"SELECT {_IN_SHARD}, width, height, {FINGERPRINT_OF_PICTURE} FROM picture {_HAS_PLACE}")
     return [
         ShardImage(class_name, name, content, ShardPlace(*place), width, height, fingerprint)
         for class_name, name, content, *place, width, height, fingerprint in rows

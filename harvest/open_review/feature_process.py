@@ -42,12 +42,12 @@ def _send_progress(progress: Connection, start: int, total: int, done: int, _: i
 
 def _compute(run: Path, root: Path, cache: Path, files: Sequence[tuple[str, str, str]], progress: Connection) -> None:
     from harvest.labelled_pictures.load_pictures import Example, LabelledPictures  # noqa: PLC0415 - in the process only
-    from harvest.labelled_pictures.shard_images import open_reader  # noqa: PLC0415 - as above
+    from harvest.labelled_pictures.shard_images import find_in_shards  # noqa: PLC0415 - as above
     from harvest.training.features import compute_features  # noqa: PLC0415 - loads PyTorch
     from harvest.training.network.network_with_classes import open_trained_network  # noqa: PLC0415 - loads PyTorch
 
     network = open_trained_network(run)
-    in_shards = open_reader(root).in_shards
+    in_shards = find_in_shards(root)
     examples = [Example(path, label, content) for path, label, content in files]
     problems: list[str] = []
     for start in range(0, len(examples), _AT_ONCE):

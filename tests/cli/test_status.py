@@ -272,7 +272,7 @@ def test_accept_missing_records_them(root: Path, harvest: Harvest) -> None:
     assert harvest("status").lines[0] == "changed on disk since the last command: nothing"
 
 
-# What is no dataset.
+# Folders that are not datasets.
 
 
 @pytest.mark.parametrize(

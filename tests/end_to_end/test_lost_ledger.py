@@ -46,7 +46,7 @@ def test_X14_a_new_ledger_fetches_nothing_that_is_there(cli, out):
     run = cli(*LINE, "--new-ledger")
 
     assert run.code == 0, run.err
-    assert "read where 6 images come from back from their files" in run.out
+    assert "the sources of 6 images were read from their files" in run.out
     assert table(run)["coral_snake"]["kept"] == 6
     assert pictures(out) == before
     result = cli("why", next(out.rglob("*.jpg")))

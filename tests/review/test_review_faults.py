@@ -75,7 +75,7 @@ def test_a_link_is_not_written_through(review: Review, root: Path, tmp_path: Pat
 
 
 def test_a_detached_drive_records_nothing(review: Review, root: Path) -> None:
-    """While a class is missing the page is told why, its images cannot be decided, and they come back unchanged."""
+    """While a class is missing the page shows why, its images cannot be decided, and they come back unchanged."""
     kings, corals = (review.ids(**{"class": name}) for name in ("king", "coral"))
     shutil.move(root / "king", root.parent / "elsewhere")
     assert poll(review).json()["state"]["missing"].startswith("25 of 25 images of king")

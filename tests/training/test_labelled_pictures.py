@@ -113,7 +113,7 @@ BROKEN = {
     "header alone": jpeg(1)[:100],
     "cut png": encoded(photo(), "PNG")[:-3000],
     "cut webp": encoded(photo(), "WEBP")[:-500],
-    "text": b"this is no picture" * 100,
+    "text": b"this is not an image" * 100,
     "png without palette": bombs.without_palette(),
 }
 
