@@ -83,9 +83,8 @@ def test_many_at_once_equal_one_by_one(monkeypatch, indexed_at: int, many: int) 
     assert duplicates.find_all([]) == []
 
 
-def test_distinct_places_in_steps(monkeypatch) -> None:
-    """The places of hashes that differ from all earlier ones of their row do not depend on how many rows are sorted."""
-    monkeypatch.setattr("harvest.duplicates.hashes_in_memory._ROWS", 3)
+def test_distinct_places_are_those_of_a_loop() -> None:
+    """Those of the hashes that differ from all earlier ones of their row."""
     hashes = np.random.default_rng(2).integers(0, 9, (10, 18), dtype=np.uint64)
     places = [(row, part) for row in range(10) for part in range(18)]
     expected = [18 * row + part for row, part in places if hashes[row, part] not in hashes[row, :part]]

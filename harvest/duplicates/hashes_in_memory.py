@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 UNINDEXED = 512  # fingerprints that are compared one by one: as fast as an index
 _MANY = 800_000  # comparisons of two hashes that take longer than to index one side first: 1 ms
 PARTS_OF_EACH = CONTENT + 1
-_ROWS = 10_000  # rows that are sorted at a time: all of a million would take 0.3 GB
 _RATIO = 4  # a segment takes the one before it unless that is so many times larger
 _FORGOTTEN = -1 << 63  # the key of a row that was discarded
 
@@ -139,10 +138,7 @@ def distinct_places(hashes: Hashes) -> Ints:
     >>> distinct_places(np.array([[7, 8, 7], [5, 5, 5]], np.uint64)).tolist()
     [0, 1, 3]
     """
-    is_new = np.ones(hashes.shape, np.bool_)
-    for start in range(0, len(hashes), _ROWS):
-        rows = slice(start, start + _ROWS)
-        order = np.argsort(hashes[rows], axis=1, kind="stable")  # of equal hashes, the earliest comes first
-        ordered = np.take_along_axis(hashes[rows], order, axis=1)
-        np.put_along_axis(is_new[rows], order[:, 1:], ordered[:, 1:] != ordered[:, :-1], axis=1)
+    is_new = np.empty(hashes.shape, np.bool_)
+    for part in range(hashes.shape[1]):
+        is_new[:, part] = (hashes[:, :part] != hashes[:, part : part + 1]).all(axis=1)
     return np.flatnonzero(is_new)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harvest import photo_keys
+from harvest.counts_as_text import count
 from harvest.errors import Unavailable
 from harvest.licences import Licence
 from harvest.models import Hit
@@ -94,7 +95,7 @@ class _SkippedLines:
         noun = "row" if self._path.suffix.casefold() == ".parquet" else "line"
         numbers = ", ".join(map(str, self._first)) + (", …" if self.count > len(self._first) else "")
         return (
-            f"{self._path}: skipped {self.count:,} {noun}{'' if self.count == 1 else 's'} without a usable URL "
+            f"{self._path}: skipped {count(self.count, noun)} without a usable URL "
             f"({noun} {numbers}). A URL begins with http:// or https://, and has no user name."
         )
 
